@@ -1,0 +1,28 @@
+/** An exit that fetches targets for the gateway, as the embedder describes it. */
+export interface Agent {
+  /** 1 to 128 bytes, no control characters, no lone surrogates. */
+  readonly id: string
+  /** ISO 3166-1 alpha-2, upper case. Without it the agent is at no place: picked last, never by a strict hint. */
+  readonly country?: string
+  /** ISO 3166-2, such as `US-CA`; its country part must be `country`. */
+  readonly region?: string
+  readonly city?: string
+  /** Degrees, -90 to 90 and -180 to 180; both or neither. Default: the centre of the country. */
+  readonly lat?: number
+  readonly lon?: number
+  /** The address that targets see. Agents of one exitIp share exclusions. Default: the id. */
+  readonly exitIp?: string
+  readonly asn?: number
+  readonly tags?: readonly string[]
+  /** Relative capacity, above 0. Default 1. */
+  readonly weight?: number
+  /** Dispatches at once, 1 to 65,535. Default 1,000. */
+  readonly maxConcurrency?: number
+  /** How the gateway reaches it; the core only carries it. May hold credentials: never log it. */
+  readonly url?: string
+}
+
+/** An agent as stores keep it: drained agents get no new picks, and finish what they have. */
+export interface StoredAgent extends Agent {
+  readonly drained?: true
+}

@@ -1,0 +1,295 @@
+import type { AgentBreaker, BreakerPolicy } from '../health/breaker.ts'
+import type { Incident, IncidentPolicy } from '../health/incident.ts'
+import type { HealthPolicy, OutcomeKind, PairRecord } from '../health/record.ts'
+import type { ResolvedPolicy } from '../limit/policy.ts'
+import type { StoredAgent } from '../pick/agent.ts'
+
+export type Mode = 'sync' | 'async'
+
+/** A value from a synchronous store, a promise of it from an asynchronous one. `await` fits both. */
+export type Result<M extends Mode, T> = M extends 'sync' ? T : Promise<T>
+
+// ---- limits ------------------------------------------------------------------------------------
+
+/** A permit to take together with the policies: one of `cap`, held until released or `deadlineMs`. */
+export interface PermitRequest {
+  readonly id: string
+  readonly cap: number
+  readonly deadlineMs: number
+}
+
+export interface ConsumeRequest {
+  /** Checked by the scheduler: 1 to 128 bytes of well-formed UTF-8 without control characters. */
+  readonly key: string
+  readonly policies: readonly ResolvedPolicy[]
+  /** An integer from 1 to 2^31-1. */
+  readonly cost: number
+  readonly nowMs: number
+  readonly permit?: PermitRequest
+  /** Names the call, so that repeating it is safe. 1 to 128 bytes. */
+  readonly opId?: string
+}
+
+/**
+ * What a store answers to a consume or a peek.
+ * `policy` is the binding one: of a denial the one that holds out longest, of an admission the one with least left
+ * (the first of equals); `permits` when it is the permit, `none` for a tier without policies.
+ */
+export interface Verdict {
+  readonly allowed: boolean
+  readonly policy: string
+  readonly limit: number
+  /** Cost left in the binding policy after this call; 0 or more. */
+  readonly remaining: number
+  /** When the binding policy's whole limit is restored: newest hit + windowMs, or `atMs` if there is none. */
+  readonly resetAtMs: number
+  /** 0 when allowed; else ms until this same call would be admitted; -1 where it never can be (cost > limit). */
+  readonly retryAfterMs: number
+  /** The instant the store decided at: max(nowMs, its newest). A refund names it. */
+  readonly atMs: number
+}
+
+export interface RefundRequest {
+  readonly key: string
+  readonly policies: readonly ResolvedPolicy[]
+  readonly cost: number
+  /** `atMs` of the verdict that is given back. */
+  readonly atMs: number
+  readonly nowMs: number
+  readonly opId?: string
+}
+
+/** What a key has used of one policy (or of its permits) now. */
+export interface Usage {
+  readonly policy: string
+  readonly limit: number
+  readonly used: number
+  readonly remaining: number
+  readonly resetAtMs: number
+}
+
+// ---- health ------------------------------------------------------------------------------------
+
+/** An agent that the caller's walk chose; the store has the last word. */
+export interface Candidate {
+  readonly agentId: string
+  readonly exit: string
+  readonly maxConcurrency: number
+}
+
+export interface AcquireRequest {
+  readonly domain: string
+  /** In order of preference, 1 to 16. */
+  readonly candidates: readonly Candidate[]
+  readonly leaseId: string
+  readonly deadlineMs: number
+  readonly nowMs: number
+  /** The version of the domain that the caller's view has seen. */
+  readonly viewVersion: number
+  readonly health: HealthPolicy
+}
+
+/** One dispatch to one agent for one domain. Plain data: it may travel to another process and be reported there. */
+export interface Lease {
+  readonly id: string
+  readonly agentId: string
+  readonly exit: string
+  readonly domain: string
+  readonly epoch: number
+  readonly pickedAtMs: number
+  readonly deadlineMs: number
+  readonly probe: boolean
+}
+
+/** A pair as it is now; `record: null` means that nothing is known of it any more: available. */
+export interface Change {
+  readonly exit: string
+  readonly record: PairRecord | null
+}
+
+/** What a view needs to follow a domain. `reset`: forget all you have, `changes` is the whole. */
+export interface Changes {
+  readonly version: number
+  readonly reset: boolean
+  readonly changes: readonly Change[]
+  readonly incident: Incident | null
+}
+
+export type Acquired =
+  | {
+      readonly kind: 'acquired'
+      /** Which candidate. */
+      readonly index: number
+      readonly epoch: number
+      readonly probe: boolean
+      readonly changes: Changes
+    }
+  /** `busyUntilMs[i]`: candidate i has no free slot before then; 0 when its pair is excluded. */
+  | {
+      readonly kind: 'refused'
+      readonly busyUntilMs: readonly number[]
+      readonly changes: Changes
+    }
+
+/** What came of a dispatch. */
+export interface Outcome {
+  readonly kind: OutcomeKind
+  /** What showed it, for people; at most 500 characters are kept. */
+  readonly evidence?: string
+  /** What the target asked for, in ms from now. Clamped to 1 s .. 1 h. */
+  readonly retryAfterMs?: number
+  /** How long the dispatch took; feeds the latency estimate. */
+  readonly latencyMs?: number
+}
+
+export interface SettleRequest {
+  readonly lease: Lease
+  readonly outcome: Outcome
+  readonly nowMs: number
+  readonly viewVersion: number
+  readonly health: HealthPolicy
+  readonly incident: IncidentPolicy
+  readonly breaker: BreakerPolicy
+  /** Distinct exits in the fleet: the incident guard counts in shares of it. */
+  readonly exits: number
+}
+
+/** What a report changed. */
+export interface Settled {
+  /** `applied`; `stale` (older epoch, told twice, or told too late): slots freed, nothing else. */
+  readonly kind: 'applied' | 'stale'
+  readonly record: PairRecord | null
+  readonly breaker: AgentBreaker | null
+  readonly changes: Changes
+}
+
+// ---- agents ------------------------------------------------------------------------------------
+
+export type AgentChange =
+  | { readonly kind: 'put'; readonly agent: StoredAgent }
+  | { readonly kind: 'removed'; readonly id: string }
+  | { readonly kind: 'breaker'; readonly id: string; readonly breaker: AgentBreaker }
+  /** A manual exclusion of an exit for every domain; `untilMs: 0` restores it. */
+  | { readonly kind: 'exit'; readonly exit: string; readonly untilMs: number }
+
+export interface AgentChanges {
+  readonly version: number
+  readonly reset: boolean
+  readonly changes: readonly AgentChange[]
+}
+
+// ---- idempotency records -----------------------------------------------------------------------
+
+export interface BeginRequest {
+  readonly id: string
+  /** A digest of the input: the same id with another one is a mismatch. */
+  readonly fingerprint: string
+  readonly nowMs: number
+  /** A running record frees itself at this instant (its holder crashed). */
+  readonly runUntilMs: number
+  readonly expiresAtMs: number
+}
+
+export type Begun =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'done'; readonly value: string }
+  | { readonly kind: 'running'; readonly untilMs: number }
+  | { readonly kind: 'mismatch' }
+
+export interface CompleteRequest {
+  readonly id: string
+  readonly fingerprint: string
+  /** What a repeat is given; null frees the record, so that a repeat starts anew. */
+  readonly value: string | null
+  readonly nowMs: number
+}
+
+// ---- the contract ------------------------------------------------------------------------------
+
+/**
+ * What Ostler asks of a store. Each method is a whole atomic decision: it reads, decides and writes as one step, so that any
+ * number of processes on one store act as one scheduler. The pure functions of `limit/` and `health/` say what each decision is;
+ * a store carries them out. Deadlines are absolute. A store that decides on its own clock ignores `nowMs`; its time never goes
+ * back: effective now is the larger of the reading and the newest instant it has decided at.
+ * @throws OstlerError STORE_UNAVAILABLE when no decision can be had within the budget, CLOSED after `close`.
+ */
+export interface Store<M extends Mode = Mode> {
+  readonly mode: M
+  /** A short name for `source` in decisions: `memory`, `sqlite`, `redis`. */
+  readonly name: string
+
+  /**
+   * Admits the call if every policy and the permit, if one is asked for, has room; then all count it, else none changes.
+   * Repeating an admitted `opId` within the longest window gives the same verdict and counts once; a denied call leaves no
+   * trace, so its repeat is decided afresh. A permit id that is still held is extended, not counted twice.
+   * When no record can be kept without losing a live one, over-counts (denies the flooder), never under-counts.
+   * O(policies). @throws OstlerError STORE_FULL when an `opId` can't be remembered.
+   */
+  consume(request: ConsumeRequest): Result<M, Verdict>
+
+  /** The verdict that `consume` would give now; changes nothing. An `opId` that was admitted gives its verdict again. */
+  peek(request: ConsumeRequest): Result<M, Verdict>
+
+  /**
+   * Gives back what an admitted call used, where it still counts. False when nothing does: it has left the window, its op was
+   * given back before, or the key does not know such a hit.
+   */
+  refund(request: RefundRequest): Result<M, boolean>
+
+  /** What the key has used of each policy. Changes nothing. */
+  usage(key: string, policies: readonly ResolvedPolicy[], nowMs: number): Result<M, readonly Usage[]>
+
+  /** Permits held by a key. Changes nothing. */
+  permits(key: string, nowMs: number): Result<M, number>
+
+  /** Moves a held permit's deadline. False when it is no longer held (released, or past its deadline): it stays so. */
+  renew(key: string, permitId: string, deadlineMs: number, nowMs: number): Result<M, boolean>
+
+  /** Frees a held permit. False when it was not held. */
+  release(key: string, permitId: string, nowMs: number): Result<M, boolean>
+
+  /**
+   * Gives the first candidate that the domain does not exclude at the store's time, and that has a free slot: takes the slot,
+   * and the probe if the pair is on probation. Nothing is taken when there is none. Either way the answer carries what changed
+   * since `viewVersion`. A slot frees itself at `deadlineMs`. Repeating a `leaseId` that is held gives the same answer.
+   * O(candidates + changes).
+   */
+  acquire(request: AcquireRequest): Result<M, Acquired>
+
+  /**
+   * Frees the lease's slot and probe and applies its outcome: `transition` to the pair, `observe` to the domain's incident,
+   * `trip` to the agent's breaker. Resolved means decided: from then on `acquire` knows it, in any process.
+   * Told twice is told once. A lease past its deadline may still bring a block of the current epoch, within an hour of its pick.
+   */
+  settle(request: SettleRequest): Result<M, Settled>
+
+  /** Excludes a pair by hand until `untilMs`, or an exit for every domain (`domain: '*'`). Raises the epoch. */
+  exclude(exit: string, domain: string, untilMs: number, nowMs: number): Result<M, void>
+
+  /** Clears a pair, or what `exclude(exit, '*')` set: available, strikes 0. Raises the epoch, so that older reports do not count. */
+  restore(exit: string, domain: string, nowMs: number): Result<M, void>
+
+  /** What changed in a domain since a version; everything since 0. Cheap when nothing did. O(changes). */
+  exclusions(domain: string, sinceVersion: number, nowMs: number): Result<M, Changes>
+
+  /** Adds or replaces agents, in order. All or none. */
+  putAgents(agents: readonly StoredAgent[]): Result<M, void>
+
+  /** Removes agents; unknown ids are passed over. */
+  removeAgents(ids: readonly string[]): Result<M, void>
+
+  /** What changed in the fleet since a version; everything since 0. */
+  agents(sinceVersion: number): Result<M, AgentChanges>
+
+  /** Starts an idempotent operation, or says how an earlier one of this id stands. @throws OstlerError STORE_FULL */
+  begin(request: BeginRequest): Result<M, Begun>
+
+  /** Ends what `begin` started. False when it is not running under this fingerprint any more. */
+  complete(request: CompleteRequest): Result<M, boolean>
+
+  /** Calls back when another process changed a domain (or the fleet, `'*'`). A hint: views stay right without it. */
+  subscribe?(onChange: (domain: string) => void): () => void
+
+  /** Frees what the store holds. Later calls throw CLOSED; a second close does nothing. */
+  close(): Result<M, void>
+}
