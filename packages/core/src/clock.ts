@@ -5,3 +5,6 @@ export interface Clock {
 
 /** The machine's clock. It may step back: the scheduler never lets its own time do so. */
 export const systemClock: Clock = { nowMs: () => Date.now() }
+
+/** Chance from outside, for names that must differ between processes whatever their seeds. */
+export const ambientRandom: () => number = Math.random

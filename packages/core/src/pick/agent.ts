@@ -2,7 +2,7 @@
 export interface Agent {
   /** 1 to 128 bytes, no control characters, no lone surrogates. */
   readonly id: string
-  /** ISO 3166-1 alpha-2, upper case. Without it the agent is at no place: picked last, never by a strict hint. */
+  /** ISO 3166-1 alpha-2, upper case. With neither it nor coordinates the agent is at no place: picked last, never by a strict hint. */
   readonly country?: string
   /** ISO 3166-2, such as `US-CA`; its country part must be `country`. */
   readonly region?: string
@@ -25,4 +25,9 @@ export interface Agent {
 /** An agent as stores keep it: drained agents get no new picks, and finish what they have. */
 export interface StoredAgent extends Agent {
   readonly drained?: true
+}
+
+/** The address that targets see an agent come from: exclusions bind to it. */
+export function exitOf(agent: Agent): string {
+  return agent.exitIp ?? agent.id
 }

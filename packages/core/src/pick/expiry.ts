@@ -66,20 +66,50 @@ export class ExpiryHeap {
    * Visits handles from the earliest on, until `visit` answers false. O(k log k) for k visits; nothing is removed.
    */
   inOrder(visit: (handle: number, atMs: number) => boolean): void {
+    // A second heap holds the places whose parent has been visited.
     const frontier: number[] = this.#size > 0 ? [0] : []
     while (frontier.length > 0) {
-      let least = 0
-      for (let i = 1; i < frontier.length; i++) {
-        if (this.#before(this.#heap[frontier[i]], this.#heap[frontier[least]])) least = i
-      }
-      const place = frontier[least]
-      frontier[least] = frontier[frontier.length - 1]
-      frontier.pop()
+      const place = this.#popNearest(frontier)
       const handle = this.#heap[place]
       if (!visit(handle, this.#atMs[handle])) return
       const firstChild = place * 4 + 1
-      for (let c = firstChild; c < firstChild + 4 && c < this.#size; c++) frontier.push(c)
+      for (let c = firstChild; c < firstChild + 4 && c < this.#size; c++)
+        this.#pushPlace(frontier, c)
     }
+  }
+
+  #pushPlace(frontier: number[], place: number): void {
+    let at = frontier.push(place) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!this.#before(this.#heap[place], this.#heap[frontier[parent]])) break
+      frontier[at] = frontier[parent]
+      at = parent
+    }
+    frontier[at] = place
+  }
+
+  #popNearest(frontier: number[]): number {
+    const first = frontier[0]
+    const last = frontier.pop() as number
+    if (frontier.length === 0) return first
+    let at = 0
+    for (;;) {
+      let kid = 2 * at + 1
+      if (kid >= frontier.length) break
+      const right = kid + 1
+      if (
+        right < frontier.length &&
+        this.#before(this.#heap[frontier[right]], this.#heap[frontier[kid]])
+      ) {
+        kid = right
+      }
+      if (!this.#before(this.#heap[frontier[kid]], this.#heap[last])) break
+      frontier[at] = frontier[kid]
+      at = kid
+    }
+    frontier[at] = last
+    return first
   }
 
   #before(a: number, b: number): boolean {

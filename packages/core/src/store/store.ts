@@ -272,11 +272,11 @@ export interface Store<M extends Mode = Mode> {
   /** What changed in a domain since a version; everything since 0. Cheap when nothing did. O(changes). */
   exclusions(domain: string, sinceVersion: number, nowMs: number): Result<M, Changes>
 
-  /** Adds or replaces agents, in order. All or none. */
-  putAgents(agents: readonly StoredAgent[]): Result<M, void>
+  /** Adds or replaces agents, in order: all or none. Each is one version further; answers the version then. */
+  putAgents(agents: readonly StoredAgent[]): Result<M, number>
 
-  /** Removes agents; unknown ids are passed over. */
-  removeAgents(ids: readonly string[]): Result<M, void>
+  /** Removes agents; unknown ids are passed over. Answers the version then. */
+  removeAgents(ids: readonly string[]): Result<M, number>
 
   /** What changed in the fleet since a version; everything since 0. */
   agents(sinceVersion: number): Result<M, AgentChanges>

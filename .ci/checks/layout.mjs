@@ -1,0 +1,21 @@
+// The top of the tree stays small, and no file ties a clone to one package registry.
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './sources.mjs'
+
+const FILES = ['package.json', 'pnpm-workspace.yaml', 'tsconfig.json', 'pnpm-lock.yaml']
+const FOLDERS = ['packages', 'bench', 'test', 'docs', 'examples', 'node_modules']
+const DOCS = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'LICENSE']
+const KNOWN = new Set([...FILES, ...FOLDERS, ...DOCS])
+
+export function layoutProblems() {
+  const present = readdirSync(root).filter((name) => !name.startsWith('.'))
+  const unknown = present.filter((name) => !KNOWN.has(name))
+  const missing = [...FILES, ...DOCS].filter((name) => !present.includes(name))
+  const lock = readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')
+  return [
+    ...unknown.map((name) => `${name}: not one of the things that belong at the top`),
+    ...missing.map((name) => `${name}: missing at the top`),
+    ...(/https?:\/\/|tarball:/.test(lock) ? ['pnpm-lock.yaml names a registry host'] : []),
+  ]
+}

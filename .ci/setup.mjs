@@ -1,0 +1,91 @@
+// Makes a clone ready to run: installs what the lock file names, then builds the packages.
+// Plain Node with no dependency, because it runs before anything is installed.
+//
+//   node .ci/setup.mjs            install and build, one line per step
+//   node .ci/setup.mjs install    install only
+//   node .ci/setup.mjs --quiet    print nothing unless a step fails
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const args = process.argv.slice(2)
+const quiet = args.includes('--quiet')
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+requireNode()
+step('install', isInstalled() ? null : install)
+if (!args.includes('install')) step('build', build)
+
+/** Runs one step and prints its line; a step that is null has nothing to do. */
+function step(name, run) {
+  if (!quiet) process.stdout.write(`${name.padEnd(8)}`)
+  if (run === null) return say('up to date')
+  const startMs = Date.now()
+  const failure = run()
+  const seconds = ((Date.now() - startMs) / 1000).toFixed(1)
+  if (failure === null) return say(`ok, ${seconds} s`)
+  say(`FAILED after ${seconds} s`)
+  console.error(failure)
+  process.exit(1)
+}
+
+function say(text) {
+  if (!quiet) console.log(text)
+}
+
+function requireNode() {
+  const [least] = /\d+\.\d+/.exec(manifest.engines.node)
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  const [leastMajor, leastMinor] = least.split('.').map(Number)
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return
+  console.error(`Ostler needs Node ${least} or newer; this is ${process.versions.node}.`)
+  process.exit(1)
+}
+
+/** pnpm keeps a copy of the lock file that it installed last. */
+function isInstalled() {
+  const installed = join(root, 'node_modules/.pnpm/lock.yaml')
+  if (!existsSync(installed)) return false
+  return readFileSync(installed, 'utf8') === readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')
+}
+
+/** NODE_ENV=production would leave the compiler out, hence --prod=false. */
+function install() {
+  const pnpm = [`-y`, manifest.packageManager, 'install', '--frozen-lockfile', '--prod=false']
+  const ran = run('npx', [...pnpm, '--config.confirm-modules-purge=false'])
+  if (ran.status === 0) return null
+  return `${ran.output}\n${unreachable(ran.output) ?? 'pnpm could not install; see above.'}`
+}
+
+/** The tests' types are left to `npm run check`: a wrong one there must not stop the program. */
+function build() {
+  const { references } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'))
+  const projects = references.map((reference) => reference.path).filter((path) => path !== 'test')
+  const ran = run(process.execPath, ['node_modules/typescript/bin/tsc', '-b', ...projects])
+  return ran.status === 0 ? null : ran.output
+}
+
+function run(command, commandArgs) {
+  const ran = spawnSync(command, commandArgs, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    shell: process.platform === 'win32' && command === 'npx',
+  })
+  const output = [ran.error?.message, ran.stdout, ran.stderr].filter(Boolean).join('\n').trim()
+  return { status: ran.status, output }
+}
+
+/** Says in words that the network is the trouble, or null when it is something else. */
+function unreachable(output) {
+  const signs =
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|META_FETCH_FAIL|ENOTCACHED/
+  const [sign] = signs.exec(output) ?? []
+  if (sign === undefined) return null
+  return [
+    `The package registry could not be reached (${sign}), so the dependencies are missing.`,
+    'Check the network, and the registry that `npm config get registry` names; then try again.',
+  ].join('\n')
+}

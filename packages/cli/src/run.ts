@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { importCommand } from './commands/import.ts'
+import { pickCommand } from './commands/pick.ts'
+import { replayCommand } from './commands/replay.ts'
+import { simulateCommand } from './commands/simulate.ts'
+import { startCommand } from './commands/start.ts'
+import { EXIT, failureOf } from './failure.ts'
+import type { Io } from './io.ts'
+
+/** Runs one command line (without `node` and the script) and gives its exit code. Never throws. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = EXIT.ok
+  const setExitCode = (code: number): void => {
+    exitCode = code
+  }
+  try {
+    await program(io, setExitCode).parseAsync(argv, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    const failure = failureOf(error)
+    io.err(`ostler: ${failure.message} (${failure.code})\n`)
+    if (io.env['OSTLER_DEBUG'] !== undefined) {
+      const { cause } = failure
+      io.err(`${(cause instanceof Error ? cause.stack : undefined) ?? failure.stack ?? ''}\n`)
+    }
+    return failure.exitCode
+  }
+}
+
+function program(io: Io, setExitCode: (code: number) => void): Command {
+  const ostler = new Command('ostler')
+    .description('Picks the right agent for every request: simulate, explain, import, replay.')
+    .version(version(), '-V, --version')
+    .exitOverride()
+    .showHelpAfterError('(--help says more)')
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'ostler: ')),
+    })
+    .addHelpText('after', EPILOGUE)
+  simulateCommand(ostler, io)
+  pickCommand(ostler, io, setExitCode)
+  importCommand(ostler, io)
+  replayCommand(ostler, io)
+  startCommand(ostler, io)
+  return ostler
+}
+
+const EPILOGUE = `
+Exit codes: 0 done, 1 failed, 2 wrong command line or file, 3 no agent to pick.
+A file named - is standard input. Set OSTLER_DEBUG to see where an error comes from.
+
+Examples:
+  ostler simulate --quick
+  ostler pick https://shop.example/p/1 --geo 48.21,16.37 --why
+  ostler import proxies.txt --out agents.json
+  ostler replay access.log --limit 60 --window 60000`
+
+function version(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { readonly version: string }).version
+}

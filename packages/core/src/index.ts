@@ -1,0 +1,84 @@
+export { Scheduler } from './scheduler/scheduler.ts'
+export type { SchedulerOptions, Tier } from './scheduler/options.ts'
+export type {
+  AdmitRequest,
+  CandidateReason,
+  Decision,
+  DomainHealth,
+  Exhausted,
+  ExhaustedCause,
+  Explained,
+  ExplainedCandidate,
+  ExplainedLocality,
+  Permit,
+  PickCounts,
+  Picked,
+  PickRequest,
+  PickResult,
+} from './scheduler/requests.ts'
+export type { Page } from './scheduler/health.ts'
+export type { Agents } from './scheduler/agents.ts'
+export type {
+  Settlement,
+  Tried,
+  WithAgentOptions,
+  WithAgentResult,
+} from './scheduler/with-agent.ts'
+
+export { memoryStore, type MemoryStoreOptions } from './store/memory.ts'
+export type * from './store/store.ts'
+export type { Agent, StoredAgent } from './pick/agent.ts'
+
+export { stateAt, join, isPickable, LATE_REPORT_MS } from './health/record.ts'
+export type {
+  ExclusionReason,
+  Health,
+  HealthPolicy,
+  OutcomeKind,
+  PairRecord,
+  PairState,
+  Rung,
+} from './health/record.ts'
+export { transition, type OutcomeEvent, type PairEvent } from './health/transition.ts'
+export { DEFAULT_HEALTH_POLICY, excludedUntilMs } from './health/ladder.ts'
+export {
+  DEFAULT_BREAKER_POLICY,
+  trip,
+  type AgentBreaker,
+  type BreakerPolicy,
+} from './health/breaker.ts'
+export {
+  DEFAULT_INCIDENT_POLICY,
+  incidentAt,
+  observe,
+  type DomainEvent,
+  type Incident,
+  type IncidentCause,
+  type IncidentPolicy,
+  type Watch,
+} from './health/incident.ts'
+
+export type { Policy, ResolvedPolicy } from './limit/policy.ts'
+export { resolvePolicy } from './limit/policy.ts'
+
+export { parseGeo, type GeoHint, type GeoWish } from './geo/hint.ts'
+export {
+  centreOf,
+  continentCentre,
+  continentCodes,
+  continentRange,
+  countryCodes,
+  countryIndex,
+  isContinent,
+  isCountry,
+  NO_COUNTRY,
+  regionCentre,
+  type Place,
+} from './geo/places.ts'
+export { distanceKm } from './geo/sphere.ts'
+
+export { classify } from './classify/classify.ts'
+export { domainOf, type DomainOptions } from './domain.ts'
+export { systemClock, type Clock } from './clock.ts'
+export { hash32, seededRandom, type Random } from './random.ts'
+export { OstlerError, type ErrorCode, type Problem } from './errors.ts'

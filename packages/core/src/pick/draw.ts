@@ -1,0 +1,235 @@
+// hot path: every pick counts one step and selects two agents from it.
+
+import type { Random } from '../random.ts'
+import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
+import type { Fleet } from './fleet.ts'
+import { refusalOf, type Query } from './query.ts'
+import { TO_THE_END, type Step } from './steps.ts'
+import type { View } from './view.ts'
+
+/** A latency that nothing is known of counts as this. */
+export const UNKNOWN_LATENCY_MS = 300
+
+/** Up to this many are looked at one by one; of more, this many are drawn. */
+const FEW = 8
+
+/** No agent. */
+export const NOBODY = -1
+
+/**
+ * One step's agents of one kind, healthy or on probation, in fleet order: how many, which is the k-th, and the draws among them.
+ * One object serves all picks; `aim` turns it to a step.
+ */
+export class Draw {
+  readonly #fleet: Fleet
+  #view: View<unknown> | null = null
+  #query: Query | null = null
+  #step: Step | null = null
+  #probation = false
+  /** Per span of the step: how many of the wanted kind it holds. */
+  counts: Uint32Array = new Uint32Array(256)
+  readonly #byCountry = new Uint32Array(256)
+  readonly #passing: number[] = []
+  /** How many of the wanted kind the step holds. */
+  count = 0
+  /** The agent that a choice of two left behind, or -1. */
+  runnerUp: number = NOBODY
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet
+  }
+
+  /** Turns to a step and counts its healthy agents, or those on probation. O(spans * log n). */
+  aim(view: View<unknown>, query: Query, step: Step, probation: boolean): void {
+    this.#view = view
+    this.#query = query
+    this.#step = step
+    this.#probation = probation
+    this.runnerUp = NOBODY
+    const spans = step.countries.length
+    if (spans > this.counts.length) this.counts = new Uint32Array(spans * 2)
+    const set = probation ? view.probation : view.excluded
+    const whole = spans > 4 && step.ends[0] === TO_THE_END
+    if (whole) {
+      this.#byCountry.fill(0)
+      set.addCounts(this.#byCountry)
+    }
+    let total = 0
+    for (let i = 0; i < spans; i++) {
+      const country = step.countries[i]
+      const inSet = whole
+        ? this.#byCountry[country]
+        : set.size === 0
+          ? 0
+          : set.countBetween(country, step.starts[i], step.ends[i])
+      const count = probation ? inSet : this.upIn(i) - inSet
+      this.counts[i] = count
+      total += count
+    }
+    this.count = total
+  }
+
+  get step(): Step {
+    return this.#step as Step
+  }
+
+  get pinned(): boolean {
+    return this.#query !== null && this.#query.pin !== null
+  }
+
+  /** Two distinct draws, and the less loaded of them; -1 when none passes. */
+  two(random: Random): number {
+    if (this.count === 0) return NOBODY
+    if (this.count <= FEW || this.pinned) return this.#twoOf(this.allPassing(), random)
+    let first = NOBODY
+    for (let i = 0; i < FEW; i++) {
+      const agent = this.at(Math.floor(random() * this.count))
+      if (agent === first || !this.passes(agent)) continue
+      if (first !== NOBODY) return this.#lighter(first, agent)
+      first = agent
+    }
+    return first !== NOBODY ? first : this.#twoOf(this.allPassing(), random)
+  }
+
+  /** One draw; -1 when none passes. */
+  one(random: Random): number {
+    if (this.count === 0) return NOBODY
+    if (this.count > FEW && !this.pinned) {
+      for (let i = 0; i < FEW; i++) {
+        const agent = this.at(Math.floor(random() * this.count))
+        if (this.passes(agent)) return agent
+      }
+    }
+    const passing = this.allPassing()
+    return passing.length === 0 ? NOBODY : passing[Math.floor(random() * passing.length)]
+  }
+
+  /** Visits the agents of the step that stand at a position, of whatever kind, until `visit` answers false. */
+  each(visit: (agent: number) => boolean): void {
+    const step = this.step
+    for (let i = 0; i < step.countries.length; i++) {
+      const range = this.#fleet.ranges.get(step.countries[i])
+      if (range === undefined) continue
+      const end = Math.min(step.ends[i], range.length)
+      for (let local = step.starts[i]; local < end; local++) {
+        const agent = range.agentAt(local)
+        if (agent !== NOBODY && !visit(agent)) return
+      }
+    }
+  }
+
+  /** Agents of a span that are up, of whatever health. */
+  upIn(span: number): number {
+    const step = this.step
+    const range = this.#fleet.ranges.get(step.countries[span])
+    if (range === undefined) return 0
+    if (step.ends[span] === TO_THE_END) return range.up.count
+    if (step.place !== null && step.countries.length === 1) return step.place.up
+    return range.up.rank(step.ends[span]) - range.up.rank(step.starts[span])
+  }
+
+  /** Healthy agents of a span below an offset into it. */
+  countBelow(span: number, offset: number): number {
+    const country = this.step.countries[span]
+    const start = this.step.starts[span]
+    const bits = this.#fleet.ranges.open(country).up
+    const up = bits.rank(start + offset) - bits.rank(start)
+    const view = this.#view as View<unknown>
+    return up - view.excluded.countBetween(country, start, start + offset)
+  }
+
+  /** The k-th agent of the wanted kind. */
+  at(k: number): number {
+    const step = this.step
+    const view = this.#view as View<unknown>
+    let span = 0
+    let rest = k
+    while (rest >= this.counts[span]) rest -= this.counts[span++]
+    const country = step.countries[span]
+    const start = step.starts[span]
+    const range = this.#fleet.ranges.open(country)
+    if (this.#probation) {
+      const before = start === 0 ? 0 : view.probation.countBetween(country, 0, start)
+      return range.agentAt(view.probation.select(country, before + rest))
+    }
+    const excluded = view.excluded
+    if (start > 0) rest += range.up.rank(start)
+    if (excluded.size === 0) return range.agentAt(range.up.select(rest))
+    if (start > 0) rest -= excluded.countBetween(country, 0, start)
+    return range.agentAt(excluded.selectOutside(range.up, country, rest))
+  }
+
+  passes(agent: number): boolean {
+    return refusalOf(this.#fleet, this.#query as Query, agent) === null
+  }
+
+  /** All that pass, in fleet order. O(the step's agents of the wanted kind), or O(pins). */
+  allPassing(): number[] {
+    const passing = this.#passing
+    passing.length = 0
+    const pin = this.#query?.pin
+    if (pin) {
+      for (const agent of pin) if (this.holds(agent) && this.passes(agent)) passing.push(agent)
+      const positions = this.#fleet.positions
+      return passing.sort((a, b) => positions[a] - positions[b])
+    }
+    if (this.count <= FEW) {
+      for (let k = 0; k < this.count; k++) {
+        const agent = this.at(k)
+        if (this.passes(agent)) passing.push(agent)
+      }
+      return passing
+    }
+    const step = this.step
+    for (let i = 0; i < step.countries.length; i++) {
+      if (this.counts[i] === 0) continue
+      const range = this.#fleet.ranges.open(step.countries[i])
+      for (const local of range.up.between(step.starts[i], step.ends[i])) {
+        const agent = range.agentAt(local)
+        if (this.isWanted(agent) && this.passes(agent)) passing.push(agent)
+      }
+    }
+    return passing
+  }
+
+  isWanted(agent: number): boolean {
+    const view = this.#view as View<unknown>
+    const position = this.#fleet.positions[agent]
+    return this.#probation ? view.probation.has(position) : !view.excluded.has(position)
+  }
+
+  /** Whether the step holds an agent, and it is of the wanted kind. */
+  holds(agent: number): boolean {
+    if (!this.#fleet.isUp(agent) || !this.isWanted(agent)) return false
+    const step = this.step
+    const country = this.#fleet.positions[agent] >>> COUNTRY_SHIFT
+    const local = this.#fleet.positions[agent] & LOCAL_MASK
+    for (let i = 0; i < step.countries.length; i++) {
+      if (step.countries[i] === country && local >= step.starts[i] && local < step.ends[i]) {
+        return true
+      }
+    }
+    return false
+  }
+
+  #twoOf(passing: readonly number[], random: Random): number {
+    if (passing.length <= 1) return passing.length === 0 ? NOBODY : passing[0]
+    const i = Math.floor(random() * passing.length)
+    const j = Math.floor(random() * (passing.length - 1))
+    return this.#lighter(passing[i], passing[j < i ? j : j + 1])
+  }
+
+  /** The less loaded of two for its weight and latency; of equals the one picked longer ago, then the first. */
+  #lighter(first: number, second: number): number {
+    const difference = this.#load(first) - this.#load(second)
+    const age = this.#fleet.lastPicks[first] - this.#fleet.lastPicks[second]
+    const wins = difference !== 0 ? difference < 0 : age <= 0
+    this.runnerUp = wins ? second : first
+    return wins ? first : second
+  }
+
+  #load(agent: number): number {
+    const latencyMs = this.#fleet.latenciesMs[agent] || UNKNOWN_LATENCY_MS
+    return ((this.#fleet.inFlight[agent] + 1) / this.#fleet.weights[agent]) * latencyMs
+  }
+}

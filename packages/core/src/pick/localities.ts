@@ -1,0 +1,211 @@
+import { boxDistanceKmFrom, distanceKm } from '../geo/sphere.ts'
+
+/**
+ * A locality of the walk: the agents of one country (and region) whose coordinates round to one tenth of a degree.
+ * Its positions are segments of its country's range, sorted by start; `up` counts those of its agents that may be picked.
+ */
+export interface Place {
+  /** Agents of one key are at one place. */
+  readonly key: number | string
+  readonly country: number
+  readonly region: string | undefined
+  /** Degrees; NaN for the place of agents that are at no place. */
+  readonly lat: number
+  readonly lon: number
+  readonly cell: Cell | null
+  readonly starts: number[]
+  readonly ends: number[]
+  /** Positions given back, for the next agents that come. */
+  readonly free: number[]
+  agents: number
+  up: number
+  /** Agents of a bulk change that still want a position here: the next segment is made that long. */
+  wanted: number
+}
+
+/** A square of the pyramid: 4 by 4 squares of the level below, down to one tenth of a degree. */
+export interface Cell {
+  readonly level: number
+  readonly row: number
+  readonly column: number
+  readonly parent: Cell | null
+  readonly kids: Cell[]
+  /** On level 0: the places at this very point, one for each country and region. */
+  readonly places: Place[]
+  up: number
+}
+
+const TOP_LEVEL = 6
+const ROWS = 1800
+const COLUMNS = 3600
+
+export const rowOf = (lat: number): number => Math.round(lat * 10) + ROWS / 2
+export const columnOf = (lon: number): number => (Math.round(lon * 10) + COLUMNS / 2) % COLUMNS
+export const latOfRow = (row: number): number => (row - ROWS / 2) / 10
+export const lonOfColumn = (column: number): number => (column - COLUMNS / 2) / 10
+
+/** The squares that hold places. Adding and removing cost O(levels). */
+export class Pyramid {
+  readonly #cells: Map<number, Cell> = new Map()
+
+  get size(): number {
+    return this.#cells.size
+  }
+
+  get root(): Cell | undefined {
+    return this.#cells.get(keyOf(TOP_LEVEL, 0, 0))
+  }
+
+  /** The square of one tenth of a degree, made if it is new. */
+  leaf(row: number, column: number): Cell {
+    return this.#cell(0, row, column)
+  }
+
+  /** Forgets a square without places, and those above that it leaves empty. */
+  prune(leaf: Cell): void {
+    let cell: Cell | null = leaf
+    while (cell !== null && cell.places.length === 0 && cell.kids.length === 0) {
+      this.#cells.delete(keyOf(cell.level, cell.row, cell.column))
+      cell.parent?.kids.splice(cell.parent.kids.indexOf(cell), 1)
+      cell = cell.parent
+    }
+  }
+
+  #cell(level: number, row: number, column: number): Cell {
+    const key = keyOf(level, row, column)
+    const known = this.#cells.get(key)
+    if (known !== undefined) return known
+    const parent = level === TOP_LEVEL ? null : this.#cell(level + 1, row >> 2, column >> 2)
+    const cell: Cell = { level, row, column, parent, kids: [], places: [], up: 0 }
+    parent?.kids.push(cell)
+    this.#cells.set(key, cell)
+    return cell
+  }
+}
+
+const keyOf = (level: number, row: number, column: number): number =>
+  (level << 24) | (row << 12) | column
+
+/** A walk over places, nearest first: best-first over the pyramid, O(log places) for each place that it gives. */
+export class Outward {
+  #distances: number[] = []
+  #items: (Cell | Place)[] = []
+  #lat = 0
+  #lon = 0
+  #sin = 0
+  #cos = 1
+  /** Km from the centre to the place that `next` gave last. */
+  distanceKm = 0
+
+  /** Starts at a centre, in degrees. */
+  start(root: Cell | undefined, lat: number, lon: number): void {
+    this.#aim(lat, lon)
+    if (root !== undefined) this.#push(0, root)
+  }
+
+  /** Starts at a centre, to walk some places only. */
+  startAmong(places: Iterable<Place>, lat: number, lon: number): void {
+    this.#aim(lat, lon)
+    for (const place of places) this.#push(distanceKm(lat, lon, place.lat, place.lon), place)
+  }
+
+  /** The next place, or null after the last; passes over squares that hold no agent that is up, and the `dead` ones. */
+  next(dead: ReadonlySet<Cell> | null): Place | null {
+    while (this.#items.length > 0) {
+      const nearestKm = this.#distances[0]
+      const item = this.#pop()
+      if (!('kids' in item)) {
+        this.distanceKm = nearestKm
+        return item
+      }
+      for (const kid of item.kids) {
+        if (kid.up > 0 && (dead === null || !dead.has(kid))) this.#push(this.#toCell(kid), kid)
+      }
+      for (const place of item.places) {
+        this.#push(distanceKm(this.#lat, this.#lon, place.lat, place.lon), place)
+      }
+    }
+    return null
+  }
+
+  #aim(lat: number, lon: number): void {
+    this.#distances.length = 0
+    this.#items.length = 0
+    this.#lat = lat
+    this.#lon = lon
+    this.#sin = Math.sin((lat * Math.PI) / 180)
+    this.#cos = Math.cos((lat * Math.PI) / 180)
+  }
+
+  #toCell(cell: Cell): number {
+    const size = 1 << (2 * cell.level)
+    const south = latOfRow(cell.row * size)
+    const west = lonOfColumn(cell.column * size)
+    // Places stand at the centres of level 0, so the square of a cell ends at its last centre.
+    const north = Math.min(latOfRow((cell.row + 1) * size - 1), 90)
+    const east = Math.min(lonOfColumn((cell.column + 1) * size - 1), 180)
+    return boxDistanceKmFrom(this.#lat, this.#lon, this.#sin, this.#cos, south, west, north, east)
+  }
+
+  #push(distanceKm: number, item: Cell | Place): void {
+    const distances = this.#distances
+    const items = this.#items
+    let at = items.length
+    distances.push(distanceKm)
+    items.push(item)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!before(distanceKm, item, distances[parent], items[parent])) break
+      distances[at] = distances[parent]
+      items[at] = items[parent]
+      at = parent
+    }
+    distances[at] = distanceKm
+    items[at] = item
+  }
+
+  #pop(): Cell | Place {
+    const distances = this.#distances
+    const items = this.#items
+    const first = items[0]
+    const distanceKm = distances.pop() as number
+    const item = items.pop() as Cell | Place
+    const size = items.length
+    if (size === 0) return first
+    let at = 0
+    for (;;) {
+      let kid = 2 * at + 1
+      if (kid >= size) break
+      if (
+        kid + 1 < size &&
+        before(distances[kid + 1], items[kid + 1], distances[kid], items[kid])
+      ) {
+        kid++
+      }
+      if (!before(distances[kid], items[kid], distanceKm, item)) break
+      distances[at] = distances[kid]
+      items[at] = items[kid]
+      at = kid
+    }
+    distances[at] = distanceKm
+    items[at] = item
+    return first
+  }
+}
+
+/** Squares first among equals: one may hold a place as near as the place it meets. */
+function before(distanceA: number, a: Cell | Place, distanceB: number, b: Cell | Place): boolean {
+  if (distanceA !== distanceB) return distanceA < distanceB
+  const cellA = 'kids' in a
+  const cellB = 'kids' in b
+  if (cellA || cellB) return cellA && !cellB
+  return precedes(a, b)
+}
+
+/** An order of places that is the same in every process: breaks ties of distance. */
+function precedes(a: Place, b: Place): boolean {
+  if (a.country !== b.country) return a.country < b.country
+  if (a.lat !== b.lat) return a.lat < b.lat
+  if (a.lon !== b.lon) return a.lon < b.lon
+  return (a.region ?? '') < (b.region ?? '')
+}

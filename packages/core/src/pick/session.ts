@@ -1,0 +1,112 @@
+import { hash32, type Random } from '../random.ts'
+import { NOBODY, type Draw } from './draw.ts'
+import type { Fleet } from './fleet.ts'
+import { TO_THE_END } from './steps.ts'
+
+/** Draws before the next agent around the step is taken. */
+const MOST_DRAWS = 64
+
+/**
+ * The agent of a session in the step that `draw` is aimed at, or -1. Draws fall on positions, free ones included, so that what
+ * happens to other agents does not move it; then the next one around the step is taken.
+ * Several countries are ranked by weighted rendezvous (C. Schindelhauer, G. Schomaker 2005) on their agents that are up.
+ * O(draws + countries * log n). `random` must be seeded by the session.
+ */
+export function sticky(fleet: Fleet, draw: Draw, session: number, random: Random): number {
+  if (draw.count === 0) return NOBODY
+  if (draw.pinned) return heaviest(fleet, draw.allPassing(), session)
+  const { countries, ends } = draw.step
+  if (ends[0] !== TO_THE_END || countries.length === 1) {
+    return around(fleet, draw, 0, countries.length, random)
+  }
+  for (const span of byRendezvous(draw, session)) {
+    const agent = around(fleet, draw, span, span + 1, random)
+    if (agent !== NOBODY) return agent
+  }
+  return NOBODY
+}
+
+/** Spans with healthy agents: the lowest -log(u) / weight first, u from the session and the country. */
+function byRendezvous(draw: Draw, session: number): number[] {
+  const ranked: [score: number, span: number][] = []
+  draw.step.countries.forEach((country, span) => {
+    if (draw.counts[span] === 0) return
+    ranked.push([-Math.log(unit(session, country)) / draw.upIn(span), span])
+  })
+  return ranked.sort((a, b) => a[0] - b[0]).map(([, span]) => span)
+}
+
+/** A number in (0, 1) from two integers (murmur3's finaliser). */
+function unit(a: number, b: number): number {
+  let hash = Math.imul(a ^ Math.imul(b + 1, 0x9e3779b1), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (((hash ^ (hash >>> 16)) >>> 0) + 0.5) / 4294967296
+}
+
+function around(fleet: Fleet, draw: Draw, from: number, to: number, random: Random): number {
+  let length = 0
+  for (let span = from; span < to; span++) length += lengthOf(fleet, draw, span)
+  // Linear hashing (W. Litwin 1980): as the step grows by a position, only the draws that fall there move.
+  let mask = 1
+  while (mask < length) mask *= 2
+  let last = 0
+  for (let i = 0; i < MOST_DRAWS; i++) {
+    const wide = Math.floor(random() * 0x1000000) & (mask - 1)
+    last = wide < length ? wide : wide & (mask / 2 - 1)
+    const agent = occupant(fleet, draw, from, last)
+    if (agent !== NOBODY && fleet.isUp(agent) && draw.isWanted(agent) && draw.passes(agent)) {
+      return agent
+    }
+  }
+  return nextAfter(fleet, draw, from, to, last)
+}
+
+/** The first agent that passes at or after an offset into some spans, around. */
+function nextAfter(fleet: Fleet, draw: Draw, from: number, to: number, offset: number): number {
+  let first = 0
+  for (let span = 0; span < from; span++) first += draw.counts[span]
+  let rank = 0
+  let total = 0
+  let start = 0
+  for (let span = from; span < to; span++) {
+    const length = lengthOf(fleet, draw, span)
+    if (offset >= start + length) rank += draw.counts[span]
+    else if (offset >= start) rank += draw.countBelow(span, offset - start)
+    start += length
+    total += draw.counts[span]
+  }
+  for (let turn = 0; turn < total; turn++) {
+    const agent = draw.at(first + ((rank + turn) % total))
+    if (draw.passes(agent)) return agent
+  }
+  return NOBODY
+}
+
+function occupant(fleet: Fleet, draw: Draw, from: number, offset: number): number {
+  let span = from
+  let rest = offset
+  for (let length = lengthOf(fleet, draw, span); rest >= length;) {
+    rest -= length
+    length = lengthOf(fleet, draw, ++span)
+  }
+  return fleet.ranges.open(draw.step.countries[span]).agentAt(draw.step.starts[span] + rest)
+}
+
+function lengthOf(fleet: Fleet, draw: Draw, span: number): number {
+  const { countries, starts, ends } = draw.step
+  if (ends[span] !== TO_THE_END) return ends[span] - starts[span]
+  return fleet.ranges.get(countries[span])?.length ?? 0
+}
+
+/** Rendezvous over a few agents: the highest hash of id and session. */
+function heaviest(fleet: Fleet, agents: readonly number[], session: number): number {
+  let best = NOBODY
+  let weight = -1
+  for (const agent of agents) {
+    const hash = hash32(fleet.agents[agent]?.id ?? '', session)
+    if (hash <= weight) continue
+    best = agent
+    weight = hash
+  }
+  return best
+}

@@ -1,0 +1,141 @@
+import { ExpiryHeap } from './expiry.ts'
+import type { Fleet } from './fleet.ts'
+
+const NONE = -1
+
+/**
+ * The dispatches that this process has in flight: each takes a slot of its agent until it is closed or its deadline passes.
+ * Opening and closing cost O(log in flight).
+ */
+export class Slots {
+  /** Agents without a free slot. */
+  readonly full: Set<number> = new Set()
+  readonly #fleet: Fleet
+  readonly #byId: Map<string, number> = new Map()
+  readonly #deadlines: ExpiryHeap = new ExpiryHeap()
+  readonly #ids: string[] = []
+  #agents = new Int32Array(64)
+  #generations = new Uint32Array(64)
+  /** The leases of one agent, as a list through these arrays; its head is kept by agent. */
+  #next = new Int32Array(64)
+  #before = new Int32Array(64)
+  readonly #heads: Map<number, number> = new Map()
+  readonly #vacant: number[] = []
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet
+  }
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  /** Takes a slot. A lease that is open already keeps the one it has. */
+  open(leaseId: string, agent: number, deadlineMs: number): void {
+    if (this.#byId.has(leaseId)) return
+    const handle = this.#vacant.pop() ?? this.#ids.length
+    if (handle >= this.#agents.length) this.#grow()
+    this.#byId.set(leaseId, handle)
+    this.#ids[handle] = leaseId
+    this.#agents[handle] = agent
+    this.#generations[handle] = this.#fleet.generations[agent]
+    this.#link(handle, agent)
+    this.#deadlines.set(handle, deadlineMs)
+    this.#fleet.inFlight[agent]++
+    this.review(agent)
+  }
+
+  /** Frees a slot; false where the lease holds none any more. */
+  close(leaseId: string): boolean {
+    const handle = this.#byId.get(leaseId)
+    if (handle === undefined) return false
+    this.#free(handle)
+    return true
+  }
+
+  /** Frees the slots whose deadline has passed. */
+  expire(nowMs: number): void {
+    while (this.#deadlines.firstAtMs <= nowMs) this.#free(this.#deadlines.first)
+  }
+
+  /** Says whether an agent is full, after its capacity or its count changed. */
+  review(agent: number): void {
+    if (this.#fleet.inFlight[agent] >= this.#fleet.capacities[agent]) this.full.add(agent)
+    else if (this.full.size > 0) this.full.delete(agent)
+  }
+
+  /** Forgets an agent that has left the fleet: its leases no longer count on its number. */
+  abandon(agent: number): void {
+    for (let handle = this.#heads.get(agent) ?? NONE; handle !== NONE;) {
+      const next = this.#next[handle]
+      this.#free(handle)
+      handle = next
+    }
+    this.full.delete(agent)
+  }
+
+  /** When an agent has a free slot if nothing else happens: 0 if it has one now. O(its leases). */
+  freeAtMs(agent: number): number {
+    const surplus = this.#fleet.inFlight[agent] - this.#fleet.capacities[agent] + 1
+    if (surplus <= 0) return 0
+    const deadlines: number[] = []
+    for (
+      let handle = this.#heads.get(agent) ?? NONE;
+      handle !== NONE;
+      handle = this.#next[handle]
+    ) {
+      deadlines.push(this.#deadlines.at(handle))
+    }
+    deadlines.sort((a, b) => a - b)
+    return deadlines[surplus - 1] ?? Infinity
+  }
+
+  /** Visits agents by the deadlines of their leases, earliest first, until `visit` answers false. */
+  inOrder(visit: (agent: number, deadlineMs: number) => boolean): void {
+    this.#deadlines.inOrder((handle, atMs) => visit(this.#agents[handle], atMs))
+  }
+
+  #free(handle: number): void {
+    const agent = this.#agents[handle]
+    this.#byId.delete(this.#ids[handle])
+    this.#ids[handle] = ''
+    this.#deadlines.remove(handle)
+    this.#unlink(handle, agent)
+    this.#vacant.push(handle)
+    if (this.#generations[handle] !== this.#fleet.generations[agent]) return
+    this.#fleet.inFlight[agent]--
+    this.review(agent)
+  }
+
+  #link(handle: number, agent: number): void {
+    const head = this.#heads.get(agent) ?? NONE
+    this.#next[handle] = head
+    this.#before[handle] = NONE
+    if (head !== NONE) this.#before[head] = handle
+    this.#heads.set(agent, handle)
+  }
+
+  #unlink(handle: number, agent: number): void {
+    const next = this.#next[handle]
+    const before = this.#before[handle]
+    if (next !== NONE) this.#before[next] = before
+    if (before !== NONE) this.#next[before] = next
+    else if (next !== NONE) this.#heads.set(agent, next)
+    else this.#heads.delete(agent)
+  }
+
+  #grow(): void {
+    const size = this.#agents.length * 2
+    const longer = (from: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> => {
+      const to = new Int32Array(size)
+      to.set(from)
+      return to
+    }
+    this.#agents = longer(this.#agents)
+    this.#next = longer(this.#next)
+    this.#before = longer(this.#before)
+    const generations = new Uint32Array(size)
+    generations.set(this.#generations)
+    this.#generations = generations
+  }
+}

@@ -1,0 +1,192 @@
+import type { GeoHint, GeoWish } from '../geo/hint.ts'
+import { continentRange, countryCodes, NO_COUNTRY } from '../geo/places.ts'
+import type { Fleet } from './fleet.ts'
+import { Outward, type Cell, type Place } from './localities.ts'
+import { fulfils } from './query.ts'
+
+/** A whole country, as the end of a span. */
+export const TO_THE_END: number = 0x1000000
+
+/** One step of the walk: spans of positions in fleet order, as parallel arrays. */
+export interface Step {
+  /** Null where it is a single place, whose name is looked up only if it is wanted. */
+  readonly label: string | null
+  readonly distanceKm: number | null
+  readonly place: Place | null
+  readonly countries: readonly number[]
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+}
+
+/** Places whose centre is a little farther than the radius may hold agents within it. */
+const PLACE_RADIUS_KM = 10
+
+/** The steps of a hint, nearest first, made one at a time as the walk asks for them. */
+export class Steps {
+  readonly #fleet: Fleet
+  readonly #outward: Outward = new Outward()
+  #hint: GeoHint | null = null
+  #dead: ReadonlySet<Cell> | null = null
+  #among: Iterable<Place> | null = null
+  #wish = 0
+  #stage: 'wishes' | 'outward' | 'nowhere' | 'done' = 'done'
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet
+  }
+
+  /**
+   * Starts anew. Squares in `dead` are passed over: they hold nobody that is wanted.
+   * With `among`, the walk outward takes these places only.
+   */
+  start(
+    hint: GeoHint | null,
+    dead: ReadonlySet<Cell> | null,
+    among: Iterable<Place> | null = null,
+  ): void {
+    this.#hint = hint
+    this.#dead = dead
+    this.#among = among
+    this.#wish = 0
+    this.#stage = 'wishes'
+  }
+
+  /** The next step, or null after the last. */
+  next(): Step | null {
+    const hint = this.#hint
+    if (this.#stage === 'wishes') {
+      if (hint === null || hint.wishes.length === 0) {
+        this.#stage = 'done'
+        return this.#anywhere(hint)
+      }
+      while (this.#wish < hint.wishes.length) {
+        const wish = hint.wishes[this.#wish++]
+        if (wish.kind !== 'point') return this.#wished(wish, hint)
+      }
+      this.#startOutward(hint)
+    }
+    if (this.#stage === 'outward' && hint !== null) {
+      const step = this.#outwardStep(hint)
+      if (step !== null) return step
+      this.#stage = hint.strict || hint.radiusKm !== Infinity ? 'done' : 'nowhere'
+    }
+    if (this.#stage !== 'nowhere') return null
+    this.#stage = 'done'
+    return this.#nowhere()
+  }
+
+  #startOutward(hint: GeoHint): void {
+    const isPoint = hint.wishes[0].kind === 'point'
+    if (hint.centre === null || (hint.strict && !isPoint)) {
+      this.#stage = hint.strict ? 'done' : 'nowhere'
+      return
+    }
+    this.#stage = 'outward'
+    const { lat, lon } = hint.centre
+    if (this.#among !== null) this.#outward.startAmong(this.#among, lat, lon)
+    else this.#outward.start(this.#fleet.gazetteer.pyramid.root, lat, lon)
+  }
+
+  #outwardStep(hint: GeoHint): Step | null {
+    for (;;) {
+      const place = this.#outward.next(this.#dead)
+      if (place === null) return null
+      const distanceKm = this.#outward.distanceKm
+      if (distanceKm > hint.radiusKm + PLACE_RADIUS_KM) return null
+      if (place.up === 0 || hint.never.includes(place.country)) continue
+      if (hint.wishes.some((wish) => wish.kind !== 'point' && fulfils(wish, place))) continue
+      return placeStep(place, distanceKm)
+    }
+  }
+
+  /** Agents at no place: after every other. */
+  #nowhere(): Step | null {
+    const range = this.#fleet.ranges.get(NO_COUNTRY)
+    if (range === undefined) return null
+    const place = this.#fleet.gazetteer.nowhere
+    return place === undefined ? null : placeStep(place, null)
+  }
+
+  #anywhere(hint: GeoHint | null): Step {
+    const never = hint?.never ?? []
+    const countries = this.#fleet.ranges.countries.filter((country) => !never.includes(country))
+    return wholeCountries('anywhere', null, countries)
+  }
+
+  #wished(wish: Exclude<GeoWish, { kind: 'point' }>, hint: GeoHint): Step {
+    switch (wish.kind) {
+      case 'country':
+        return wholeCountries(countryCodes[wish.country], 0, [wish.country])
+      case 'continent': {
+        const [from, to] = continentRange(wish.continent) ?? [0, 0]
+        const countries = this.#fleet.ranges.countries.filter(
+          (country) => country >= from && country < to && !hint.never.includes(country),
+        )
+        return wholeCountries(wish.continent, 0, countries)
+      }
+      case 'region':
+        return this.#region(wish.region)
+      default:
+        return wish satisfies never
+    }
+  }
+
+  #region(region: string): Step {
+    const spans: [country: number, start: number, end: number][] = []
+    for (const place of this.#fleet.gazetteer.ofRegion(region)) {
+      place.starts.forEach((start, i) => spans.push([place.country, start, place.ends[i]]))
+    }
+    spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])
+    return {
+      label: region,
+      distanceKm: 0,
+      place: null,
+      countries: spans.map((span) => span[0]),
+      starts: spans.map((span) => span[1]),
+      ends: spans.map((span) => span[2]),
+    }
+  }
+}
+
+function wholeCountries(
+  label: string,
+  distanceKm: number | null,
+  countries: readonly number[],
+): Step {
+  return {
+    label,
+    distanceKm,
+    place: null,
+    countries,
+    starts: countries.map(() => 0),
+    ends: countries.map(() => TO_THE_END),
+  }
+}
+
+function placeStep(place: Place, distanceKm: number | null): Step {
+  return {
+    label: null,
+    distanceKm,
+    place,
+    countries: place.starts.map(() => place.country),
+    starts: place.starts,
+    ends: place.ends,
+  }
+}
+
+/** `DE`, `anywhere`; of a place `AT/Vienna`, after the first of its agents that names its city, else `AT/48.2,16.4`. */
+export function nameOf(fleet: Fleet, step: Step): string {
+  const place = step.place
+  if (place === null) return step.label ?? ''
+  if (place.cell === null) return 'nowhere'
+  const country = place.country === NO_COUNTRY ? '' : `${countryCodes[place.country]}/`
+  const range = fleet.ranges.open(place.country)
+  for (let i = 0; i < place.starts.length; i++) {
+    for (let local = place.starts[i]; local < place.ends[i]; local++) {
+      const agent = range.agentAt(local)
+      const city = agent === -1 ? undefined : fleet.agents[agent]?.city
+      if (city !== undefined) return country + city
+    }
+  }
+  return `${country}${place.lat},${place.lon}`
+}

@@ -1,0 +1,108 @@
+import { hash32, seededRandom, type Random } from '../random.ts'
+import { Draw, NOBODY } from './draw.ts'
+import type { Fleet } from './fleet.ts'
+import type { Place } from './localities.ts'
+import type { Query } from './query.ts'
+import { sticky } from './session.ts'
+import { Steps, type Step } from './steps.ts'
+import type { View } from './view.ts'
+
+/** Beyond this many pairs on probation, walking all places nearest first finds one sooner. */
+const MOST_PLACES = 1024
+
+/** What a walk came to: the agent's number, and the step that gave it. */
+export interface Choice {
+  readonly agent: number
+  readonly step: Step
+  readonly probe: boolean
+  /** The other of the two that were drawn, or -1. */
+  readonly runnerUp: number
+}
+
+/** Called with each step that the walk visits, aimed at its healthy agents. */
+export type OnVisit = (step: Step, draw: Draw) => void
+
+/**
+ * The walk: the one implementation of `pick` and of `explain`. It reads the fleet and a view, and writes nothing.
+ * The rule is `docs/design/0001-selection.md`, to the letter.
+ */
+export class Walk {
+  readonly #fleet: Fleet
+  readonly #draw: Draw
+  readonly #steps: Steps
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet
+    this.#draw = new Draw(fleet)
+    this.#steps = new Steps(fleet)
+  }
+
+  /**
+   * Chooses an agent, or answers null where no eligible one is pickable. The view must be up to date.
+   * `probeTurn`: a pair on probation may displace an available one that is no nearer.
+   */
+  choose(
+    view: View<unknown>,
+    query: Query,
+    seed: number,
+    probeTurn: boolean,
+    onVisit: OnVisit | null,
+  ): Choice | null {
+    const session = query.session === null ? -1 : hash32(query.session)
+    const random = seededRandom(session === -1 ? seed : session)
+    const found = this.#available(view, query, session, random, onVisit)
+    if (view.probation.size === 0 || (found !== null && !probeTurn)) return found
+    return this.#probe(view, query, random, found) ?? found
+  }
+
+  #available(
+    view: View<unknown>,
+    query: Query,
+    session: number,
+    random: Random,
+    onVisit: OnVisit | null,
+  ): Choice | null {
+    const draw = this.#draw
+    // Explaining shows the dead squares' places too: they are why the walk went on.
+    this.#steps.start(query.hint, onVisit === null ? view.dead : null)
+    for (let step = this.#steps.next(); step !== null; step = this.#steps.next()) {
+      draw.aim(view, query, step, false)
+      onVisit?.(step, draw)
+      if (draw.count === 0) continue
+      const agent = session === -1 ? draw.two(random) : sticky(this.#fleet, draw, session, random)
+      if (agent !== NOBODY) return { agent, step, probe: false, runnerUp: draw.runnerUp }
+    }
+    return null
+  }
+
+  /** Searches the pairs on probation, no farther than what was found. */
+  #probe(view: View<unknown>, query: Query, random: Random, found: Choice | null): Choice | null {
+    const draw = this.#draw
+    this.#steps.start(query.hint, null, this.#placesOnProbation(view, found))
+    for (let step = this.#steps.next(); step !== null; step = this.#steps.next()) {
+      draw.aim(view, query, step, true)
+      const agent = draw.one(random)
+      if (agent !== NOBODY) return { agent, step, probe: true, runnerUp: NOBODY }
+      if (found !== null && sameStep(step, found.step)) return null
+    }
+    return null
+  }
+
+  /** The places worth walking for a probe, while they are few; the last of them is where an agent was found. */
+  #placesOnProbation(view: View<unknown>, found: Choice | null): Set<Place> | null {
+    if (view.probation.size > MOST_PLACES) return null
+    const places = new Set<Place>()
+    for (const position of view.probation.positions()) {
+      const place = this.#fleet.placeOf(this.#fleet.at(position))
+      if (place.cell !== null) places.add(place)
+    }
+    if (found !== null && found.step.place !== null && found.step.place.cell !== null) {
+      places.add(found.step.place)
+    }
+    return places
+  }
+}
+
+function sameStep(a: Step, b: Step): boolean {
+  return a.place === b.place && a.label === b.label
+}

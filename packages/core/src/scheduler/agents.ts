@@ -1,0 +1,195 @@
+import { expectInteger, OstlerError, shown, throwIfAny, type Problem } from '../errors.ts'
+import { isCountry } from '../geo/places.ts'
+import { keyProblem } from '../limit/key.ts'
+import type { Agent, StoredAgent } from '../pick/agent.ts'
+import type { Mode, Result, Store } from '../store/store.ts'
+import type { Roster } from './roster.ts'
+import { andThen } from './and-then.ts'
+import type { Time } from './time.ts'
+
+const REGION = /^[A-Z]{2}-[A-Z0-9]{1,3}$/
+const MAX_TAGS = 64
+const MAX_TEXT = 256
+const MAX_URL = 2048
+const FIELDS: ReadonlySet<string> = new Set([
+  'id',
+  'country',
+  'region',
+  'city',
+  'lat',
+  'lon',
+  'exitIp',
+  'asn',
+  'tags',
+  'weight',
+  'maxConcurrency',
+  'url',
+])
+
+/** The fleet, as embedders change it: `scheduler.agents`. */
+export class Agents<M extends Mode> {
+  readonly #store: Store<M>
+  readonly #roster: Roster
+  readonly #time: Time
+
+  constructor(store: Store<M>, roster: Roster, time: Time) {
+    this.#store = store
+    this.#roster = roster
+    this.#time = time
+  }
+
+  /** Agents in the fleet, drained ones among them. */
+  get size(): number {
+    return this.#roster.fleet.size
+  }
+
+  /** An agent by its id, as it was put. */
+  get(id: string): (Agent & { readonly drained?: true }) | undefined {
+    const agent = this.#roster.fleet.find(id)
+    return agent === -1 ? undefined : (this.#roster.fleet.agents[agent] as StoredAgent)
+  }
+
+  /** All agents, in fleet order. */
+  values(): Generator<Agent & { readonly drained?: true }> {
+    return this.#roster.fleet.values()
+  }
+
+  /**
+   * Adds agents, or replaces those of the same id (their dispatches go on; a drained one is picked again): all or none.
+   * O(agents * log n). @throws OstlerError INVALID_AGENT with every problem by its path, FLEET_FULL
+   */
+  upsert(agents: readonly Agent[]): Result<M, void> {
+    if (!Array.isArray(agents)) {
+      throw new OstlerError(
+        'INVALID_AGENT',
+        `upsert takes an array of agents, got ${shown(agents)}`,
+      )
+    }
+    const problems: Problem[] = []
+    for (let i = 0; i < agents.length && problems.length < 100; i++) {
+      agentProblems(problems, `[${i}]`, agents[i])
+    }
+    throwIfAny('INVALID_AGENT', problems)
+    return this.#put(agents.map(copied))
+  }
+
+  /** Takes agents out at once; their leases may still be reported. Unknown ids are passed over. */
+  remove(ids: readonly string[]): Result<M, void> {
+    checkIds(ids)
+    return andThen(this.#store.removeAgents(ids), () => this.#follow()) as Result<M, void>
+  }
+
+  /** Gives agents no new picks; what they have goes on. Unknown ids are passed over. An upsert undoes it. */
+  drain(ids: readonly string[]): Result<M, void> {
+    checkIds(ids)
+    const drained: StoredAgent[] = []
+    for (const id of new Set(ids)) {
+      const agent = this.get(id)
+      if (agent !== undefined) drained.push({ ...agent, drained: true })
+    }
+    return this.#put(drained)
+  }
+
+  #put(agents: readonly StoredAgent[]): Result<M, void> {
+    const nowMs = this.#time.nowMs()
+    const put = andThen(this.#roster.follow(nowMs), () =>
+      andThen(this.#store.putAgents(agents), (version) => {
+        if (!this.#roster.put(agents, version, nowMs)) return this.#follow()
+      }),
+    )
+    return put as Result<M, void>
+  }
+
+  #follow(): void | Promise<void> {
+    return this.#roster.follow(this.#time.nowMs())
+  }
+}
+
+/** A copy of the known fields: what a caller changes afterwards changes nothing here. */
+function copied(agent: Agent): StoredAgent {
+  const { tags, ...rest } = agent
+  return tags === undefined ? { ...rest } : { ...rest, tags: [...tags] }
+}
+
+function checkIds(ids: unknown): asserts ids is readonly string[] {
+  if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return
+  throw new OstlerError('INVALID_REQUEST', `must be an array of agent ids, got ${shown(ids)}`)
+}
+
+function agentProblems(problems: Problem[], path: string, agent: unknown): void {
+  if (typeof agent !== 'object' || agent === null || Array.isArray(agent)) {
+    problems.push({ path, message: `must be an agent { id, ... }, got ${shown(agent)}` })
+    return
+  }
+  const fields = agent as Readonly<Record<string, unknown>>
+  for (const name in fields) {
+    if (!FIELDS.has(name))
+      problems.push({ path: `${path}.${name}`, message: 'is not a field of an agent' })
+  }
+  name(problems, `${path}.id`, fields['id'])
+  if (fields['exitIp'] !== undefined) name(problems, `${path}.exitIp`, fields['exitIp'])
+  placeProblems(problems, path, fields)
+  text(problems, `${path}.city`, fields['city'], MAX_TEXT)
+  text(problems, `${path}.url`, fields['url'], MAX_URL)
+  tagsProblems(problems, `${path}.tags`, fields['tags'])
+  const { asn, weight, maxConcurrency } = fields
+  if (asn !== undefined) expectInteger(problems, `${path}.asn`, asn, 0, 4_294_967_295)
+  if (maxConcurrency !== undefined) {
+    expectInteger(problems, `${path}.maxConcurrency`, maxConcurrency, 1, 65_535)
+  }
+  if (weight !== undefined && !(typeof weight === 'number' && weight > 0 && weight <= 1e6)) {
+    const message = `must be a number above 0, to 1000000, got ${shown(weight)}`
+    problems.push({ path: `${path}.weight`, message })
+  }
+}
+
+function placeProblems(
+  problems: Problem[],
+  path: string,
+  fields: Readonly<Record<string, unknown>>,
+): void {
+  const { country, region, lat, lon } = fields
+  if (country !== undefined && !(typeof country === 'string' && isCountry(country))) {
+    const message = `must be an ISO 3166-1 alpha-2 code in upper case, got ${shown(country)}`
+    problems.push({ path: `${path}.country`, message })
+  }
+  if (region !== undefined) {
+    const fits = typeof region === 'string' && REGION.test(region)
+    if (!fits || region.slice(0, 2) !== country) {
+      const message = `must be an ISO 3166-2 code of its country, got ${shown(region)}`
+      problems.push({ path: `${path}.region`, message })
+    }
+  }
+  if (lat === undefined && lon === undefined) return
+  degrees(problems, `${path}.lat`, lat, 90)
+  degrees(problems, `${path}.lon`, lon, 180)
+}
+
+function degrees(problems: Problem[], path: string, value: unknown, most: number): void {
+  if (typeof value === 'number' && value >= -most && value <= most) return
+  problems.push({ path, message: `must be degrees from -${most} to ${most}, got ${shown(value)}` })
+}
+
+function name(problems: Problem[], path: string, value: unknown): void {
+  const problem = keyProblem(value)
+  if (problem !== null) problems.push({ path, message: problem })
+}
+
+function text(problems: Problem[], path: string, value: unknown, most: number): void {
+  if (value === undefined || (typeof value === 'string' && value.length <= most)) return
+  // A url may hold credentials: its value stays out of the message.
+  const got = typeof value === 'string' ? `${value.length} characters` : shown(value)
+  problems.push({ path, message: `must be a string of at most ${most} characters, got ${got}` })
+}
+
+function tagsProblems(problems: Problem[], path: string, tags: unknown): void {
+  if (tags === undefined) return
+  if (!Array.isArray(tags) || tags.length > MAX_TAGS) {
+    problems.push({
+      path,
+      message: `must be an array of at most ${MAX_TAGS} tags, got ${shown(tags)}`,
+    })
+    return
+  }
+  tags.forEach((tag, i) => name(problems, `${path}[${i}]`, tag))
+}

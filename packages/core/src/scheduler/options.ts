@@ -1,0 +1,201 @@
+import { systemClock, type Clock } from '../clock.ts'
+import { expectInteger, OstlerError, shown, throwIfAny, type Problem } from '../errors.ts'
+import {
+  breakerPolicyProblems,
+  resolveBreakerPolicy,
+  type BreakerPolicy,
+} from '../health/breaker.ts'
+import {
+  incidentPolicyProblems,
+  resolveIncidentPolicy,
+  type IncidentPolicy,
+} from '../health/incident.ts'
+import { healthPolicyProblems, resolveHealthPolicy } from '../health/ladder.ts'
+import type { HealthPolicy } from '../health/record.ts'
+import {
+  policiesProblems,
+  resolvePolicy,
+  type Policy,
+  type ResolvedPolicy,
+} from '../limit/policy.ts'
+import type { Random } from '../random.ts'
+import type { Mode, Store } from '../store/store.ts'
+
+/** A named set of policies, all of which must admit, and how many permits a key may hold. */
+export interface Tier {
+  /** 0 to 16, names unique within the tier. */
+  readonly policies: readonly Policy[]
+  /** 1 to 100,000. Default: permits are not offered. */
+  readonly permits?: number
+}
+
+export interface SchedulerOptions<M extends Mode> {
+  readonly store: Store<M>
+  /** Default none: a scheduler that only picks. At most 1,000. */
+  readonly tiers?: Readonly<Record<string, Tier>>
+  /** What a health key is: the registrable domain (default) or the host. */
+  readonly scope?: 'registrable' | 'host'
+  readonly health?: Partial<HealthPolicy>
+  readonly incident?: Partial<IncidentPolicy>
+  readonly breaker?: Partial<BreakerPolicy>
+  /** How long a lease lasts if nothing is reported, 1 s to 1 h. Default 60_000. */
+  readonly leaseMs?: number
+  /** Domains whose view is kept ready, 1 to 1,000,000. Others are rebuilt when next picked. Default 10,000. */
+  readonly maxViews?: number
+  /** Exclusions that may fall due in one pick, 1 or more. Default 64. */
+  readonly drainPerPick?: number
+  /** Share of a domain's picks that may be probes while an agent is available, 0.01 to 1. Default 0.1. */
+  readonly probeShare?: number
+  readonly clock?: Clock
+  /** Default Math.random. Give a seeded one to replay a run. */
+  readonly random?: Random
+}
+
+/** A tier as the scheduler uses it. `permits` is null where none are offered. */
+export interface ResolvedTier {
+  readonly policies: readonly ResolvedPolicy[]
+  readonly permits: number | null
+}
+
+/** Options with every default filled in. */
+export interface ResolvedOptions<M extends Mode> {
+  readonly store: Store<M>
+  readonly tiers: Map<string, ResolvedTier>
+  readonly scope: 'registrable' | 'host'
+  readonly health: HealthPolicy
+  readonly incident: IncidentPolicy
+  readonly breaker: BreakerPolicy
+  readonly leaseMs: number
+  readonly maxViews: number
+  readonly drainPerPick: number
+  /** Picks between two probes, at least. */
+  readonly probeSpacing: number
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** A dispatch lasts an hour at most: reports are honoured as long. */
+export const MAX_LEASE_MS = 3_600_000
+const MAX_TIERS = 1000
+const MAX_PERMITS = 100_000
+const TIER_NAME = /^[A-Za-z0-9._:-]{1,64}$/
+const FIELDS: readonly string[] = [
+  'store',
+  'tiers',
+  'scope',
+  'health',
+  'incident',
+  'breaker',
+  'leaseMs',
+  'maxViews',
+  'drainPerPick',
+  'probeShare',
+  'clock',
+  'random',
+]
+
+/** Checks everything and fills in the defaults. @throws OstlerError INVALID_OPTIONS, with every problem by its path. */
+export function resolveOptions<M extends Mode>(options: SchedulerOptions<M>): ResolvedOptions<M> {
+  if (typeof options !== 'object' || options === null) {
+    throw new OstlerError('INVALID_OPTIONS', `options must be an object, got ${shown(options)}`)
+  }
+  throwIfAny('INVALID_OPTIONS', optionsProblems(options))
+  const tiers = new Map<string, ResolvedTier>()
+  for (const [name, tier] of Object.entries(options.tiers ?? {})) tiers.set(name, resolveTier(tier))
+  return {
+    store: options.store,
+    tiers,
+    scope: options.scope ?? 'registrable',
+    health: resolveHealthPolicy(options.health),
+    incident: resolveIncidentPolicy(options.incident),
+    breaker: resolveBreakerPolicy(options.breaker),
+    leaseMs: options.leaseMs ?? 60_000,
+    maxViews: options.maxViews ?? 10_000,
+    drainPerPick: options.drainPerPick ?? 64,
+    probeSpacing: Math.ceil(1 / (options.probeShare ?? 0.1)) - 1,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  }
+}
+
+export function resolveTier(tier: Tier): ResolvedTier {
+  return { policies: tier.policies.map(resolvePolicy), permits: tier.permits ?? null }
+}
+
+/** All that is wrong with a tier, by path. */
+export function tierProblems(name: string, tier: unknown, path: string): Problem[] {
+  if (!TIER_NAME.test(name)) {
+    const message = `name must be 1 to 64 characters of A-Z a-z 0-9 . _ : -, got ${shown(name)}`
+    return [{ path, message }]
+  }
+  if (typeof tier !== 'object' || tier === null) {
+    return [{ path, message: `must be a tier { policies, permits? }, got ${shown(tier)}` }]
+  }
+  const { policies, permits, ...others } = tier as Record<string, unknown>
+  const problems = policiesProblems(policies, `${path}.policies`)
+  if (permits !== undefined) expectInteger(problems, `${path}.permits`, permits, 1, MAX_PERMITS)
+  for (const other of Object.keys(others)) {
+    problems.push({ path: `${path}.${other}`, message: 'is not a field of a tier' })
+  }
+  return problems
+}
+
+function optionsProblems(options: SchedulerOptions<Mode>): Problem[] {
+  const problems: Problem[] = []
+  for (const name of Object.keys(options)) {
+    if (!FIELDS.includes(name)) problems.push({ path: name, message: 'is not an option' })
+  }
+  storeProblems(problems, options.store)
+  tiersProblems(problems, options.tiers)
+  if (options.scope !== undefined && options.scope !== 'registrable' && options.scope !== 'host') {
+    const message = `must be 'registrable' or 'host', got ${shown(options.scope)}`
+    problems.push({ path: 'scope', message })
+  }
+  if (options.health !== undefined) problems.push(...healthPolicyProblems(options.health, 'health'))
+  if (options.incident !== undefined) {
+    problems.push(...incidentPolicyProblems(options.incident, 'incident'))
+  }
+  if (options.breaker !== undefined) {
+    problems.push(...breakerPolicyProblems(options.breaker, 'breaker'))
+  }
+  const { leaseMs = 1000, maxViews = 1, drainPerPick = 1, probeShare = 1 } = options
+  expectInteger(problems, 'leaseMs', leaseMs, 1000, MAX_LEASE_MS)
+  expectInteger(problems, 'maxViews', maxViews, 1, 1_000_000)
+  expectInteger(problems, 'drainPerPick', drainPerPick, 1, Number.MAX_SAFE_INTEGER)
+  if (!(typeof probeShare === 'number' && probeShare >= 0.01 && probeShare <= 1)) {
+    const message = `must be a number from 0.01 to 1, got ${shown(probeShare)}`
+    problems.push({ path: 'probeShare', message })
+  }
+  if (options.clock !== undefined && typeof options.clock?.nowMs !== 'function') {
+    const message = `must have a method nowMs(), got ${shown(options.clock)}`
+    problems.push({ path: 'clock', message })
+  }
+  if (options.random !== undefined && typeof options.random !== 'function') {
+    const message = `must be a function that gives numbers in [0, 1), got ${shown(options.random)}`
+    problems.push({ path: 'random', message })
+  }
+  return problems
+}
+
+function storeProblems(problems: Problem[], store: unknown): void {
+  const mode = (store as Store | null | undefined)?.mode
+  if (mode === 'sync' || mode === 'async') return
+  problems.push({
+    path: 'store',
+    message: `must be a store, such as memoryStore(), got ${shown(store)}`,
+  })
+}
+
+function tiersProblems(problems: Problem[], tiers: unknown): void {
+  if (tiers === undefined) return
+  if (typeof tiers !== 'object' || tiers === null || Array.isArray(tiers)) {
+    problems.push({ path: 'tiers', message: `must be an object of tiers, got ${shown(tiers)}` })
+    return
+  }
+  const entries = Object.entries(tiers)
+  if (entries.length > MAX_TIERS) {
+    problems.push({ path: 'tiers', message: `must hold at most 1000 tiers, got ${entries.length}` })
+    return
+  }
+  for (const [name, tier] of entries) problems.push(...tierProblems(name, tier, `tiers.${name}`))
+}

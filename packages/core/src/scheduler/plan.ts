@@ -1,0 +1,149 @@
+import { LRUCache } from 'lru-cache'
+import { domainOf } from '../domain.ts'
+import { OstlerError, shown } from '../errors.ts'
+import { parseGeo, type GeoHint } from '../geo/hint.ts'
+import { keyProblem } from '../limit/key.ts'
+import type { Fleet } from '../pick/fleet.ts'
+import type { Query } from '../pick/query.ts'
+import { MAX_LEASE_MS } from './options.ts'
+import type { PickRequest } from './requests.ts'
+
+/** A pick request, checked and ready to walk. */
+export interface Plan {
+  readonly domain: string
+  readonly query: Query
+  readonly deadlineMs: number
+  readonly seed: number | undefined
+}
+
+const MAX_IDS = 1000
+const MAX_TAGS = 16
+const MAX_SEED = 4_294_967_295
+const FIELDS: ReadonlySet<string> = new Set([
+  'url',
+  'domain',
+  'geo',
+  'session',
+  'avoid',
+  'pin',
+  'tags',
+  'seed',
+  'deadlineMs',
+])
+/** Scheme and authority: all of a url that its domain depends on. */
+const AUTHORITY = /^[a-z]+:\/\/[^/?#\\]*/i
+
+/** Turns requests into plans; remembers the domains and hints that come again. */
+export class Planner {
+  readonly #fleet: Fleet
+  readonly #scope: 'registrable' | 'host'
+  readonly #leaseMs: number
+  readonly #domains: LRUCache<string, string> = new LRUCache({ max: 10_000 })
+  readonly #hints: LRUCache<string, GeoHint> = new LRUCache({ max: 1000 })
+
+  constructor(fleet: Fleet, scope: 'registrable' | 'host', leaseMs: number) {
+    this.#fleet = fleet
+    this.#scope = scope
+    this.#leaseMs = leaseMs
+  }
+
+  /** @throws OstlerError INVALID_REQUEST, INVALID_TARGET, INVALID_GEO */
+  plan(request: PickRequest, nowMs: number): Plan {
+    if (typeof request !== 'object' || request === null) {
+      refuse(`must be { url | domain, ... }, got ${shown(request)}`)
+    }
+    for (const field in request) {
+      if (!FIELDS.has(field)) refuse(`${field} is not a field of a pick request`)
+    }
+    const { geo, session, avoid, pin, tags, seed, deadlineMs } = request
+    if (session !== undefined) {
+      const problem = keyProblem(session)
+      if (problem !== null) refuse(`session ${problem}`)
+    }
+    if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed <= MAX_SEED)) {
+      refuse(`seed must be an integer from 0 to ${MAX_SEED}, got ${shown(seed)}`)
+    }
+    return {
+      domain: this.#domain(request),
+      query: {
+        hint: geo === undefined ? null : this.#hint(geo),
+        avoid: avoid === undefined ? null : this.#numbers('avoid', avoid),
+        pin: pin === undefined ? null : this.#numbers('pin', pin),
+        tags: tags === undefined || tags.length === 0 ? null : checkedTags(tags),
+        session: session ?? null,
+      },
+      deadlineMs:
+        deadlineMs === undefined ? nowMs + this.#leaseMs : checkedDeadline(deadlineMs, nowMs),
+      seed,
+    }
+  }
+
+  /** The health key of a url or of a domain that is given as such. */
+  domain(target: string): string {
+    const key = AUTHORITY.exec(target)?.[0] ?? target
+    let domain = this.#domains.get(key)
+    if (domain === undefined) {
+      domain = domainOf(target, { scope: this.#scope })
+      this.#domains.set(key, domain)
+    }
+    return domain
+  }
+
+  #domain(request: PickRequest): string {
+    const { url, domain } = request
+    if ((url === undefined) === (domain === undefined)) {
+      refuse('must name exactly one of url and domain')
+    }
+    const target = url ?? domain
+    if (typeof target !== 'string') return domainOf(target as never, { scope: this.#scope })
+    return this.domain(target)
+  }
+
+  #hint(geo: string): GeoHint {
+    if (typeof geo !== 'string') return parseGeo(geo)
+    let hint = this.#hints.get(geo)
+    if (hint === undefined) {
+      hint = parseGeo(geo)
+      this.#hints.set(geo, hint)
+    }
+    return hint
+  }
+
+  #numbers(name: string, ids: readonly string[]): ReadonlySet<number> {
+    if (!Array.isArray(ids) || ids.length > MAX_IDS) {
+      refuse(`${name} must be an array of at most ${MAX_IDS} agent ids, got ${shown(ids)}`)
+    }
+    const numbers = new Set<number>()
+    for (const id of ids) {
+      if (typeof id !== 'string') refuse(`${name} must hold agent ids, got ${shown(id)}`)
+      const agent = this.#fleet.find(id)
+      if (agent !== -1) numbers.add(agent)
+    }
+    return numbers
+  }
+}
+
+function checkedTags(tags: readonly string[]): readonly string[] {
+  if (!Array.isArray(tags) || tags.length > MAX_TAGS) {
+    refuse(`tags must be an array of at most ${MAX_TAGS} tags, got ${shown(tags)}`)
+  }
+  for (const tag of tags) {
+    const problem = keyProblem(tag)
+    if (problem !== null) refuse(`tags must hold tags: each ${problem}`)
+  }
+  return tags
+}
+
+function checkedDeadline(deadlineMs: number, nowMs: number): number {
+  const latest = nowMs + MAX_LEASE_MS
+  if (Number.isSafeInteger(deadlineMs) && deadlineMs > nowMs && deadlineMs <= latest) {
+    return deadlineMs
+  }
+  return refuse(
+    `deadlineMs must be an instant after now (${nowMs}), at most an hour ahead, got ${shown(deadlineMs)}`,
+  )
+}
+
+function refuse(message: string): never {
+  throw new OstlerError('INVALID_REQUEST', message)
+}

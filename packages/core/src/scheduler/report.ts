@@ -1,0 +1,118 @@
+import { OstlerError, shown } from '../errors.ts'
+import type { OutcomeKind } from '../health/record.ts'
+import { keyProblem } from '../limit/key.ts'
+import type { Lease, Mode, Outcome, Result, Settled, Store } from '../store/store.ts'
+import { events } from './events.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Roster } from './roster.ts'
+import { andThen } from './and-then.ts'
+import type { Time } from './time.ts'
+import type { Views } from './views.ts'
+
+const KINDS: readonly OutcomeKind[] = [
+  'ok',
+  'rate_limited',
+  'challenged',
+  'blocked',
+  'target_error',
+  'agent_error',
+  'neutral',
+]
+const MAX_EVIDENCE = 500
+/** The moving mean goes this share of the way to each new latency. */
+const LATENCY_SHARE = 1 / 5
+
+/** The last step of a request: what came of it? The store decides; the view and the fleet follow at once. */
+export class Reporter<M extends Mode> {
+  readonly #options: ResolvedOptions<M>
+  readonly #store: Store<M>
+  readonly #time: Time
+  readonly #roster: Roster
+  readonly #views: Views
+
+  constructor(options: ResolvedOptions<M>, time: Time, roster: Roster, views: Views) {
+    this.#options = options
+    this.#store = options.store
+    this.#time = time
+    this.#roster = roster
+    this.#views = views
+  }
+
+  report(lease: Lease, outcome: Outcome): Result<M, Settled> {
+    checkLease(lease)
+    const checked = checkedOutcome(outcome)
+    const nowMs = this.#time.nowMs()
+    const view = this.#views.ready(lease.domain)
+    const settled = andThen(
+      this.#store.settle({
+        lease,
+        outcome: checked,
+        nowMs,
+        viewVersion: view?.version ?? 0,
+        health: this.#options.health,
+        incident: this.#options.incident,
+        breaker: this.#options.breaker,
+        exits: this.#roster.fleet.exits,
+      }),
+      (answer) => {
+        this.#follow(lease, checked, answer, nowMs)
+        return answer
+      },
+    )
+    return settled as Result<M, Settled>
+  }
+
+  #follow(lease: Lease, outcome: Outcome, settled: Settled, nowMs: number): void {
+    const { fleet, slots } = this.#roster
+    const held = slots.close(lease.id)
+    const agent = fleet.find(lease.agentId)
+    if (held && agent !== -1 && outcome.kind === 'ok') {
+      const latencyMs = Math.max(outcome.latencyMs ?? nowMs - lease.pickedAtMs, 1)
+      const meanMs = fleet.latenciesMs[agent]
+      fleet.latenciesMs[agent] =
+        meanMs === 0 ? latencyMs : meanMs + (latencyMs - meanMs) * LATENCY_SHARE
+    }
+    const view = this.#views.ready(lease.domain)
+    if (view !== undefined) this.#views.absorb(view, settled.changes, nowMs)
+    if (settled.breaker !== null) void this.#roster.follow(nowMs)
+    if (events.report.hasSubscribers) events.report.publish({ lease, outcome, settled })
+    if (events.transition.hasSubscribers) {
+      for (const { exit, record } of settled.changes.changes) {
+        events.transition.publish({ domain: lease.domain, exit, record })
+      }
+    }
+  }
+}
+
+function checkLease(lease: Lease): void {
+  if (typeof lease === 'object' && lease !== null) {
+    const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs } = lease
+    const named = [id, agentId, exit].every((text) => keyProblem(text) === null)
+    const counted = [epoch, pickedAtMs, deadlineMs].every((n) => Number.isSafeInteger(n) && n >= 0)
+    if (named && counted && typeof domain === 'string' && domain !== '') return
+  }
+  throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${shown(lease)}`)
+}
+
+function checkedOutcome(outcome: Outcome): Outcome {
+  const kind = outcome?.kind
+  if (!KINDS.includes(kind)) {
+    const message = `outcome.kind must be one of ${KINDS.join(', ')}, got ${shown(kind)}`
+    throw new OstlerError('INVALID_OUTCOME', message)
+  }
+  const { evidence, retryAfterMs, latencyMs } = outcome
+  if (evidence !== undefined && typeof evidence !== 'string') {
+    const message = `outcome.evidence must be a string, got ${shown(evidence)}`
+    throw new OstlerError('INVALID_OUTCOME', message)
+  }
+  for (const [name, value] of [
+    ['retryAfterMs', retryAfterMs],
+    ['latencyMs', latencyMs],
+  ] as const) {
+    if (value === undefined || (Number.isFinite(value) && value >= 0)) continue
+    const message = `outcome.${name} must be milliseconds of 0 or more, got ${shown(value)}`
+    throw new OstlerError('INVALID_OUTCOME', message)
+  }
+  if (evidence === undefined || evidence.length <= MAX_EVIDENCE) return outcome
+  return { ...outcome, evidence: evidence.slice(0, MAX_EVIDENCE) }
+}

@@ -1,0 +1,103 @@
+import { exitOf, type StoredAgent } from '../pick/agent.ts'
+import { Fleet } from '../pick/fleet.ts'
+import { Slots } from '../pick/slots.ts'
+import type { AgentChange, AgentChanges, Mode, Store } from '../store/store.ts'
+
+/**
+ * The fleet as the store has it: follows the store's changes of agents, breakers and exits excluded everywhere,
+ * and keeps the index and the slots in step.
+ */
+export class Roster {
+  readonly fleet: Fleet = new Fleet()
+  readonly slots: Slots = new Slots(this.fleet)
+  readonly #store: Store
+  #version = 0
+  /** Until when agents rest by their breaker, and exits by hand; entries outlive their instant until they are next set. */
+  readonly #downUntilMs: Map<string, number> = new Map()
+  readonly #exitUntilMs: Map<string, number> = new Map()
+
+  constructor(store: Store<Mode>) {
+    this.#store = store
+  }
+
+  /** The store's version that this roster has seen. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Asks the store what changed; a promise from an asynchronous one. Cheap when nothing did. */
+  follow(nowMs: number): void | Promise<void> {
+    const answer = this.#store.agents(this.#version)
+    if (answer instanceof Promise) return answer.then((changes) => this.absorb(changes, nowMs))
+    if (answer.version !== this.#version || answer.reset) this.absorb(answer, nowMs)
+  }
+
+  /** Takes in changes of the store, oldest first. */
+  absorb(answer: AgentChanges, nowMs: number): void {
+    if (answer.reset) this.#clear()
+    for (const change of answer.changes) this.#apply(change, nowMs)
+    this.#version = answer.version
+  }
+
+  /** Takes in agents that this process itself has just put, as the store's versions up to `version`. */
+  put(agents: readonly StoredAgent[], version: number, nowMs: number): boolean {
+    if (version !== this.#version + agents.length) return false
+    this.fleet.expect(agents)
+    for (const agent of agents) this.#put(agent, nowMs)
+    this.#version = version
+    return true
+  }
+
+  #apply(change: AgentChange, nowMs: number): void {
+    switch (change.kind) {
+      case 'put':
+        return this.#put(change.agent, nowMs)
+      case 'removed':
+        return this.#remove(change.id)
+      case 'breaker': {
+        note(this.#downUntilMs, change.id, change.breaker.downUntilMs)
+        const agent = this.fleet.find(change.id)
+        return agent === -1 ? undefined : this.#rest(agent, nowMs)
+      }
+      case 'exit':
+        note(this.#exitUntilMs, change.exit, change.untilMs)
+        return this.fleet.eachOfExit(change.exit, (agent) => this.#rest(agent, nowMs))
+      default:
+        return change satisfies never
+    }
+  }
+
+  #put(agent: StoredAgent, nowMs: number): void {
+    const known = this.fleet.size
+    this.fleet.put(agent)
+    const number = this.fleet.find(agent.id)
+    if (this.#downUntilMs.size > 0 || this.#exitUntilMs.size > 0) this.#rest(number, nowMs)
+    if (this.fleet.size === known) this.slots.review(number)
+  }
+
+  #remove(id: string): void {
+    const agent = this.fleet.find(id)
+    if (agent === -1) return
+    this.slots.abandon(agent)
+    this.fleet.remove(id)
+    this.#downUntilMs.delete(id)
+  }
+
+  #rest(agent: number, nowMs: number): void {
+    const described = this.fleet.agents[agent] as StoredAgent
+    const downUntilMs = this.#downUntilMs.get(described.id) ?? 0
+    const untilMs = Math.max(downUntilMs, this.#exitUntilMs.get(exitOf(described)) ?? 0)
+    this.fleet.rest(agent, untilMs > nowMs ? untilMs : 0)
+  }
+
+  #clear(): void {
+    for (const agent of [...this.fleet.values()]) this.#remove(agent.id)
+    this.#downUntilMs.clear()
+    this.#exitUntilMs.clear()
+  }
+}
+
+function note(instants: Map<string, number>, name: string, untilMs: number): void {
+  if (untilMs > 0) instants.set(name, untilMs)
+  else instants.delete(name)
+}

@@ -1,0 +1,216 @@
+import { ambientRandom } from '../clock.ts'
+import { expectInteger, OstlerError, shown, throwIfAny, type Problem } from '../errors.ts'
+import type { Agent } from '../pick/agent.ts'
+import { exitOf } from '../pick/agent.ts'
+import type { Lease, Mode, Outcome, Result, Settled, Store, Usage } from '../store/store.ts'
+import { Admission } from './admit.ts'
+import { Agents } from './agents.ts'
+import { Explainer } from './explain.ts'
+import { checkedPage, healthOf, type Page } from './health.ts'
+import { resolveOptions, resolveTier, tierProblems } from './options.ts'
+import type { ResolvedOptions, SchedulerOptions, Tier } from './options.ts'
+import { Picker } from './pick.ts'
+import { Planner } from './plan.ts'
+import { Reporter } from './report.ts'
+import type {
+  AdmitRequest,
+  Decision,
+  DomainHealth,
+  Explained,
+  Permit,
+  PickRequest,
+  PickResult,
+} from './requests.ts'
+import { Roster } from './roster.ts'
+import { andThen } from './and-then.ts'
+import { Time } from './time.ts'
+import { Views } from './views.ts'
+import { withAgent, type WithAgentOptions, type WithAgentResult } from './with-agent.ts'
+
+/**
+ * Picks the right agent for every request. A request goes through four steps, in this order: `admit` (may this key go on?),
+ * `pick` (which agent?), the caller's own dispatch, and `report` (what came of it?). Each may be used alone.
+ *
+ * On a synchronous store (memory, SQLite) every call returns its value, on an asynchronous one (Redis) a promise of it;
+ * `await` fits both. Refusals are values. Only misuse and broken stores throw: {@link OstlerError}.
+ */
+export class Scheduler<M extends Mode = 'sync'> {
+  /** The fleet: `upsert`, `remove`, `drain`, `get`, `size`, `values`. */
+  readonly agents: Agents<M>
+  readonly #options: ResolvedOptions<M>
+  readonly #store: Store<M>
+  readonly #time: Time
+  readonly #roster: Roster
+  readonly #views: Views
+  readonly #planner: Planner
+  readonly #admission: Admission<M>
+  readonly #picker: Picker<M>
+  readonly #explainer: Explainer<M>
+  readonly #reporter: Reporter<M>
+  #closed = false
+
+  /** @throws OstlerError INVALID_OPTIONS, with every problem by its path */
+  constructor(options: SchedulerOptions<M>) {
+    const resolved = resolveOptions(options)
+    const instance = Math.floor(ambientRandom() * 2 ** 52).toString(36)
+    let ids = 0
+    const nextId = (): string => `${instance}-${(++ids).toString(36)}`
+    this.#options = resolved
+    this.#store = resolved.store
+    this.#time = new Time(resolved.clock)
+    this.#roster = new Roster(resolved.store)
+    const { fleet } = this.#roster
+    this.#views = new Views(resolved.store, fleet, resolved.maxViews)
+    this.#planner = new Planner(fleet, resolved.scope, resolved.leaseMs)
+    this.agents = new Agents(resolved.store, this.#roster, this.#time)
+    this.#admission = new Admission(resolved.store, this.#time, resolved.tiers, nextId)
+    this.#picker = new Picker(
+      resolved,
+      this.#time,
+      this.#planner,
+      this.#roster,
+      this.#views,
+      nextId,
+    )
+    this.#explainer = new Explainer(this.#picker, this.#roster, this.#time)
+    this.#reporter = new Reporter(resolved, this.#time, this.#roster, this.#views)
+  }
+
+  /**
+   * May this key go on? All policies of the tier, and the permit if one is asked for, decide as one: all count the call or none does.
+   * O(policies). @throws OstlerError INVALID_REQUEST, INVALID_KEY, UNKNOWN_TIER
+   */
+  admit(request: AdmitRequest): Result<M, Decision> {
+    return this.#admission.admit(request)
+  }
+
+  /** The decision that `admit` would give now; changes nothing. */
+  peek(request: AdmitRequest): Result<M, Decision> {
+    return this.#admission.peek(request)
+  }
+
+  /**
+   * Gives back what an admitted call used, where it still counts: for calls that never went out. Once per decision.
+   * Answers whether anything was given back. A permit is released apart.
+   */
+  refund(decision: Decision): Result<M, boolean> {
+    return this.#admission.refund(decision)
+  }
+
+  /** What a key has used of its tier's policies and permits; of all tiers' without one. */
+  usage(key: string, tier?: string): Result<M, readonly Usage[]> {
+    return this.#admission.usage(key, tier)
+  }
+
+  /** Holds a permit for `ttlMs` more from now (1 ms to 1 day); null when it is no longer held. */
+  renew(permit: Permit, ttlMs: number): Result<M, Permit | null> {
+    return this.#admission.renew(permit, ttlMs)
+  }
+
+  /** Frees a permit; false when it is no longer held. */
+  release(permit: Permit): Result<M, boolean> {
+    return this.#admission.release(permit)
+  }
+
+  /** Adds a tier, or changes one from now on. What its keys have used still counts. @throws OstlerError INVALID_OPTIONS */
+  setTier(name: string, tier: Tier): void {
+    throwIfAny('INVALID_OPTIONS', tierProblems(name, tier, `tiers.${name}`))
+    this.#options.tiers.set(name, resolveTier(tier))
+  }
+
+  /**
+   * Which agent? The nearest healthy one to the hint with a free slot, of two at random the less loaded; or why there is none.
+   * What it gives is leased until it is reported or `deadlineMs`.
+   * O(log agents), whatever the share excluded. @throws OstlerError INVALID_REQUEST, INVALID_TARGET, INVALID_GEO
+   */
+  pick(request: PickRequest): Result<M, PickResult> {
+    return this.#picker.pick(request)
+  }
+
+  /**
+   * What `pick` would give at this instant and seed, and why: the same walk, with what it saw, and nothing taken.
+   * O(places visited): for people, not for hot paths.
+   */
+  explain(request: PickRequest): Result<M, Explained> {
+    return this.#explainer.explain(request)
+  }
+
+  /**
+   * What came of a dispatch? Once this has resolved, no pick in any process gives the domain an agent of an exit that was reported
+   * as blocked, until its exclusion ends. Telling twice is telling once. @throws OstlerError INVALID_LEASE, INVALID_OUTCOME
+   */
+  report(lease: Lease, outcome: Outcome): Result<M, Settled> {
+    return this.#reporter.report(lease, outcome)
+  }
+
+  /** `pick`, `dispatch`, judge, `report`, and another agent while that may help: see {@link withAgent}. */
+  withAgent<T>(
+    request: PickRequest,
+    dispatch: (agent: Agent, lease: Lease) => T | Promise<T>,
+    options?: WithAgentOptions<T>,
+  ): Promise<WithAgentResult<T>> {
+    return withAgent(this, request, dispatch, options)
+  }
+
+  /** How a domain's pairs stand, and which agents are not available: a page of them. */
+  health(domain: string, page: Page = {}): Result<M, DomainHealth> {
+    const checked = checkedPage(page)
+    const key = this.#planner.domain(domain)
+    const nowMs = this.#time.nowMs()
+    const follow = this.#store.mode === 'sync' ? this.#roster.follow(nowMs) : undefined
+    const health = andThen(follow, () =>
+      andThen(this.#views.of(key, nowMs), (view) => {
+        view.catchUp()
+        return healthOf(view, this.#roster, checked, nowMs)
+      }),
+    )
+    return health as Result<M, DomainHealth>
+  }
+
+  /**
+   * Keeps an agent's exit from a domain, or from all (`'*'`), until an instant, whatever is reported meanwhile.
+   * @throws OstlerError UNKNOWN_AGENT, INVALID_TARGET, INVALID_REQUEST
+   */
+  exclude(agentId: string, domain: string, untilMs: number): Result<M, void> {
+    const nowMs = this.#time.nowMs()
+    const problems: Problem[] = []
+    expectInteger(problems, 'untilMs', untilMs, nowMs + 1, Number.MAX_SAFE_INTEGER)
+    throwIfAny('INVALID_REQUEST', problems)
+    const [exit, key] = this.#pair(agentId, domain)
+    const done = andThen(this.#store.exclude(exit, key, untilMs, nowMs), () => this.#catchUp(key))
+    return done as Result<M, void>
+  }
+
+  /** Makes an agent's exit available for a domain again, or ends an exclusion from all (`'*'`). */
+  restore(agentId: string, domain: string): Result<M, void> {
+    const nowMs = this.#time.nowMs()
+    const [exit, key] = this.#pair(agentId, domain)
+    const done = andThen(this.#store.restore(exit, key, nowMs), () => this.#catchUp(key))
+    return done as Result<M, void>
+  }
+
+  /** Frees the store. Later calls throw CLOSED; a second close does nothing. */
+  close(): Result<M, void> {
+    const mode = this.#store.mode
+    if (this.#closed) return (mode === 'sync' ? undefined : Promise.resolve()) as Result<M, void>
+    this.#closed = true
+    return this.#store.close()
+  }
+
+  #pair(agentId: string, domain: string): [exit: string, key: string] {
+    const agent = this.agents.get(agentId)
+    if (agent === undefined) {
+      throw new OstlerError('UNKNOWN_AGENT', `the fleet has no agent ${shown(agentId)}`)
+    }
+    return [exitOf(agent), domain === '*' ? '*' : this.#planner.domain(domain)]
+  }
+
+  /** Lets this process see at once what it has just changed by hand. */
+  #catchUp(key: string): void | Promise<void> {
+    const nowMs = this.#time.nowMs()
+    if (key === '*') return this.#roster.follow(nowMs)
+    const view = this.#views.ready(key)
+    if (view === undefined) return
+    return andThen(this.#views.refresh(view, nowMs), () => undefined)
+  }
+}

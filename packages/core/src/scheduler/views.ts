@@ -1,0 +1,76 @@
+import { LRUCache } from 'lru-cache'
+import { forgetAtMs, stateAt, type PairRecord } from '../health/record.ts'
+import type { Fleet } from '../pick/fleet.ts'
+import { View, type Judge } from '../pick/view.ts'
+import type { Changes, Mode, Store } from '../store/store.ts'
+import { andThen } from './and-then.ts'
+
+/** How views read records: by the same function that stores decide by. */
+const judge: Judge<PairRecord> = {
+  phase(record, nowMs) {
+    const state = stateAt(record, nowMs)
+    if (state.health === 'unavailable') return state.phase
+    return state.health === 'limited' ? 'excluded' : 'available'
+  },
+  nextMs(record, nowMs) {
+    const state = stateAt(record, nowMs)
+    if (state.health === 'available') return Infinity
+    if (state.health === 'unavailable' && state.phase === 'probation') return forgetAtMs(record)
+    return state.untilMs
+  },
+}
+
+/** The views that are kept ready: derived from the store, so that losing one costs time and nothing else. */
+export class Views {
+  readonly #store: Store
+  readonly #fleet: Fleet
+  readonly #views: LRUCache<string, View<PairRecord>>
+
+  constructor(store: Store<Mode>, fleet: Fleet, maxViews: number) {
+    this.#store = store
+    this.#fleet = fleet
+    this.#views = new LRUCache({ max: maxViews })
+  }
+
+  /**
+   * The view of a domain. On a synchronous store it is as new as the store; on an asynchronous one a view that is
+   * known already is given as it is, and `acquire` has the last word.
+   */
+  of(domain: string, nowMs: number): View<PairRecord> | Promise<View<PairRecord>> {
+    let view = this.#views.get(domain)
+    if (view === undefined) {
+      view = new View(domain, this.#fleet, judge)
+      this.#views.set(domain, view)
+    } else if (this.#store.mode === 'async') return this.#caughtUp(view)
+    return this.refresh(view, nowMs)
+  }
+
+  /** The view of a domain if it is ready. */
+  ready(domain: string): View<PairRecord> | undefined {
+    return this.#views.peek(domain)
+  }
+
+  /** Brings a view up to the store. */
+  refresh(view: View<PairRecord>, nowMs: number): View<PairRecord> | Promise<View<PairRecord>> {
+    const answer = this.#store.exclusions(view.domain, view.version, nowMs)
+    return andThen(answer, (changes) => {
+      this.absorb(view, changes, nowMs)
+      return view
+    })
+  }
+
+  /** Takes in what the store says changed. */
+  absorb(view: View<PairRecord>, changes: Changes, nowMs: number): void {
+    view.catchUp()
+    if (changes.reset) view.reset()
+    else if (changes.version === view.version) return
+    for (const { exit, record } of changes.changes) view.apply(exit, record, nowMs)
+    view.version = changes.version
+    view.incidentAtMs = changes.incident?.openedAtMs ?? 0
+  }
+
+  #caughtUp(view: View<PairRecord>): View<PairRecord> {
+    view.catchUp()
+    return view
+  }
+}

@@ -1,0 +1,111 @@
+import { classify } from '../classify/classify.ts'
+import { OstlerError, shown } from '../errors.ts'
+import type { Agent } from '../pick/agent.ts'
+import type { Lease, Outcome } from '../store/store.ts'
+import type { Exhausted, PickRequest, PickResult } from './requests.ts'
+
+/** What `withAgent` may be told. */
+export interface WithAgentOptions<T> {
+  /** Dispatches at most, 1 to 100. Default 1. */
+  readonly attempts?: number
+  /**
+   * What a dispatch came to. Default: `classify` for a response with a `status`; ok for other values;
+   * neutral for an AbortError, target_error for anything else that is thrown.
+   */
+  readonly outcomeOf?: (settled: Settlement<T>) => Outcome
+}
+
+/** What the caller's function came to. */
+export type Settlement<T> =
+  | { readonly kind: 'returned'; readonly value: T }
+  | { readonly kind: 'thrown'; readonly error: unknown }
+
+export interface Tried {
+  readonly agent: Agent
+  readonly outcome: Outcome
+}
+
+/** `done` with the value of the last dispatch, good or not; `exhausted` where there was none. */
+export type WithAgentResult<T> =
+  | {
+      readonly kind: 'done'
+      readonly value: T
+      readonly outcome: Outcome
+      readonly tried: readonly Tried[]
+    }
+  | { readonly kind: 'exhausted'; readonly exhausted: Exhausted; readonly tried: readonly Tried[] }
+
+/** The two calls that `withAgent` stands on. */
+export interface PickAndReport {
+  pick(request: PickRequest): PickResult | Promise<PickResult>
+  report(lease: Lease, outcome: Outcome): unknown
+}
+
+const MAX_ATTEMPTS = 100
+const MAX_AVOIDED = 1000
+/** Outcomes that another agent may better. */
+const WORTH_ANOTHER: readonly Outcome['kind'][] = [
+  'rate_limited',
+  'challenged',
+  'blocked',
+  'agent_error',
+]
+
+/**
+ * Picks an agent, runs `dispatch` with it, judges and reports what came of it, and tries another agent while that may help.
+ * The report has resolved before the next pick and before the answer. What `dispatch` throws on the last attempt is thrown on,
+ * after its report; a lease never outlives the call.
+ */
+export async function withAgent<T>(
+  scheduler: PickAndReport,
+  request: PickRequest,
+  dispatch: (agent: Agent, lease: Lease) => T | Promise<T>,
+  options: WithAgentOptions<T> = {},
+): Promise<WithAgentResult<T>> {
+  const { attempts = 1, outcomeOf = judge } = options
+  if (!(Number.isInteger(attempts) && attempts >= 1 && attempts <= MAX_ATTEMPTS)) {
+    const message = `attempts must be an integer from 1 to ${MAX_ATTEMPTS}, got ${shown(attempts)}`
+    throw new OstlerError('INVALID_REQUEST', message)
+  }
+  const tried: Tried[] = []
+  let last: { readonly settled: Settlement<T>; readonly outcome: Outcome } | null = null
+  while (last === null || (tried.length < attempts && WORTH_ANOTHER.includes(last.outcome.kind))) {
+    const avoid = [...(request.avoid ?? []), ...tried.map(({ agent }) => agent.id)]
+    const again = { ...request, avoid: avoid.slice(-MAX_AVOIDED) }
+    const picked = await scheduler.pick(last === null ? request : again)
+    if (picked.kind === 'exhausted') {
+      if (last === null) return { kind: 'exhausted', exhausted: picked, tried }
+      break
+    }
+    const settled = await settlementOf(() => dispatch(picked.agent, picked.lease))
+    let outcome: Outcome = { kind: 'neutral' }
+    try {
+      outcome = outcomeOf(settled)
+    } finally {
+      await scheduler.report(picked.lease, outcome)
+    }
+    tried.push({ agent: picked.agent, outcome })
+    last = { settled, outcome }
+  }
+  if (last.settled.kind === 'thrown') throw last.settled.error
+  return { kind: 'done', value: last.settled.value, outcome: last.outcome, tried }
+}
+
+async function settlementOf<T>(run: () => T | Promise<T>): Promise<Settlement<T>> {
+  try {
+    return { kind: 'returned', value: await run() }
+  } catch (error) {
+    return { kind: 'thrown', error }
+  }
+}
+
+function judge<T>(settled: Settlement<T>): Outcome {
+  if (settled.kind === 'thrown') {
+    const name = (settled.error as { readonly name?: unknown } | null)?.name
+    return { kind: name === 'AbortError' ? 'neutral' : 'target_error' }
+  }
+  const response = settled.value as { readonly status?: unknown; readonly headers?: unknown } | null
+  if (typeof response !== 'object' || response === null) return { kind: 'ok' }
+  if (typeof response.status !== 'number') return { kind: 'ok' }
+  return classify(response as Parameters<typeof classify>[0]).outcome
+}

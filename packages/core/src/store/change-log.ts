@@ -1,0 +1,148 @@
+import { Names } from './names.ts'
+
+const CHUNK_BITS = 10
+const CHUNK = 1 << CHUNK_BITS
+const IN_CHUNK = CHUNK - 1
+/** So many dead entries are remembered beside as many as live. */
+const MOST_DEAD = 1_024
+
+/**
+ * Values by key, in the order of their last change, so that "what changed since" costs what it answers.
+ * A dead entry (its value is gone) is kept for those who have yet to hear of it; the oldest go first, and raise `floor`:
+ * who has seen nothing since before the floor must start anew. About 45 bytes an entry; no call is slower than O(1), amortised.
+ */
+export class ChangeLog<T> {
+  readonly #keys = new Names()
+  readonly #values: (T | null)[][] = []
+  readonly #versions: Float64Array[] = []
+  /** Per entry: the one before and the one after it in order of change, plus one. */
+  readonly #links: Uint32Array[] = []
+  #first = -1
+  #last = -1
+  #live = 0
+  #floor = 0
+  /** Dead entries with the version of their death, oldest from `#deadFrom` on. */
+  #dead: number[] = []
+  #deadFrom = 0
+
+  /** Live entries. */
+  get size(): number {
+    return this.#live
+  }
+
+  /** Changes up to this version may be forgotten. */
+  get floor(): number {
+    return this.#floor
+  }
+
+  get(key: string): T | null {
+    if (this.#live === 0) return null
+    const entry = this.#keys.find(key)
+    return entry < 0 ? null : this.#valueAt(entry)
+  }
+
+  /** The live value that has not changed for longest. O(dead entries before it). */
+  oldest(): { readonly key: string; readonly value: T } | null {
+    for (let entry = this.#first; entry >= 0; entry = this.#after(entry)) {
+      const value = this.#valueAt(entry)
+      if (value !== null) return { key: this.#keys.at(entry), value }
+    }
+    return null
+  }
+
+  /** Sets a value, or with null ends it, as the newest change. Versions must rise. */
+  set(key: string, value: T | null, version: number): void {
+    let entry = this.#keys.find(key)
+    if (entry < 0) entry = this.#add(key)
+    else this.#unlink(entry)
+    const before = this.#valueAt(entry)
+    this.#live += (value === null ? 0 : 1) - (before === null ? 0 : 1)
+    this.#values[entry >>> CHUNK_BITS][entry & IN_CHUNK] = value
+    this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = version
+    this.#append(entry)
+    if (value !== null) return
+    this.#dead.push(entry, version)
+    this.#prune()
+  }
+
+  /** Removes an entry without a word to anyone. */
+  drop(key: string): void {
+    const entry = this.#keys.find(key)
+    if (entry >= 0) this.#remove(entry)
+  }
+
+  /** Visits what changed after `version`, newest first; null values are the dead. O(visited). */
+  since(version: number, visit: (key: string, value: T | null, version: number) => void): void {
+    for (let entry = this.#last; entry >= 0; entry = this.#before(entry)) {
+      const changed = this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK]
+      if (changed <= version) return
+      visit(this.#keys.at(entry), this.#valueAt(entry), changed)
+    }
+  }
+
+  #add(key: string): number {
+    const entry = this.#keys.add(key)
+    if (entry >>> CHUNK_BITS === this.#values.length) {
+      this.#values.push([])
+      this.#versions.push(new Float64Array(CHUNK))
+      this.#links.push(new Uint32Array(CHUNK * 2))
+    }
+    this.#values[entry >>> CHUNK_BITS][entry & IN_CHUNK] = null
+    return entry
+  }
+
+  #remove(entry: number): void {
+    if (this.#valueAt(entry) !== null) this.#live--
+    this.#unlink(entry)
+    this.#values[entry >>> CHUNK_BITS][entry & IN_CHUNK] = null
+    this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = 0
+    this.#keys.remove(entry)
+  }
+
+  #prune(): void {
+    const dead = this.#dead
+    while ((dead.length - this.#deadFrom) / 2 > this.#live + MOST_DEAD) {
+      const entry = dead[this.#deadFrom]
+      const version = dead[this.#deadFrom + 1]
+      this.#deadFrom += 2
+      // Versions are never repeated: another one means that the entry has changed since.
+      if (this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] !== version) continue
+      this.#remove(entry)
+      this.#floor = version
+    }
+    if (this.#deadFrom > MOST_DEAD && this.#deadFrom * 2 > dead.length) {
+      this.#dead = dead.slice(this.#deadFrom)
+      this.#deadFrom = 0
+    }
+  }
+
+  #valueAt(entry: number): T | null {
+    return this.#values[entry >>> CHUNK_BITS][entry & IN_CHUNK]
+  }
+
+  #before(entry: number): number {
+    return this.#links[entry >>> CHUNK_BITS][(entry & IN_CHUNK) << 1] - 1
+  }
+
+  #after(entry: number): number {
+    return this.#links[entry >>> CHUNK_BITS][((entry & IN_CHUNK) << 1) | 1] - 1
+  }
+
+  #join(before: number, after: number): void {
+    if (before < 0) this.#first = after
+    else this.#links[before >>> CHUNK_BITS][((before & IN_CHUNK) << 1) | 1] = after + 1
+    if (after < 0) this.#last = before
+    else this.#links[after >>> CHUNK_BITS][(after & IN_CHUNK) << 1] = before + 1
+  }
+
+  #unlink(entry: number): void {
+    this.#join(this.#before(entry), this.#after(entry))
+  }
+
+  #append(entry: number): void {
+    const last = this.#last
+    this.#join(last, entry)
+    this.#join(entry, -1)
+    if (last < 0) this.#first = entry
+  }
+}

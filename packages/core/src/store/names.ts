@@ -1,0 +1,49 @@
+import { hash32 } from '../random.ts'
+import { HandleTable } from './table.ts'
+
+const CHUNK_BITS = 10
+const IN_CHUNK = (1 << CHUNK_BITS) - 1
+
+/** Strings to small integers and back; grows without a pause. About 20 bytes a name, the string aside. */
+export class Names {
+  readonly #table = new HandleTable()
+  readonly #names: (string | undefined)[][] = []
+
+  get size(): number {
+    return this.#table.size
+  }
+
+  /** Handles ever given out are below this. */
+  get handles(): number {
+    return this.#table.handles
+  }
+
+  /** The name's handle, or -1. */
+  find(name: string): number {
+    const table = this.#table
+    const hash = hash32(name)
+    for (let handle = table.first(hash); handle >= 0; handle = table.next(handle)) {
+      if (table.hashOf(handle) === hash && this.at(handle) === name) return handle
+    }
+    return -1
+  }
+
+  /** Adds a name that `find` does not know. */
+  add(name: string): number {
+    const handle = this.#table.add(hash32(name))
+    const chunk = handle >>> CHUNK_BITS
+    if (chunk === this.#names.length) this.#names.push([])
+    this.#names[chunk][handle & IN_CHUNK] = name
+    return handle
+  }
+
+  /** The handle's name. */
+  at(handle: number): string {
+    return this.#names[handle >>> CHUNK_BITS][handle & IN_CHUNK] as string
+  }
+
+  remove(handle: number): void {
+    this.#table.remove(handle)
+    this.#names[handle >>> CHUNK_BITS][handle & IN_CHUNK] = undefined
+  }
+}

@@ -1,0 +1,132 @@
+import type { Incident, Watch } from '../health/incident.ts'
+import type { PairRecord } from '../health/record.ts'
+import { OstlerError } from '../errors.ts'
+import { incidentAt } from '../health/incident.ts'
+import { stateAt } from '../health/record.ts'
+import type { Domain } from './domains.ts'
+import { Domains } from './domains.ts'
+import { Records } from './records.ts'
+import type { Changes } from './store.ts'
+
+/** What `epochToGo` answers for a pair that is excluded, and for one that only a probe may try. */
+export const REFUSED = -2
+export const ON_PROBATION = -1
+
+/** About a millisecond's worth, so that a full store does not stall its callers. */
+const SWEPT_FOR_ROOM = 65_536
+
+/** What a caller is told who knows all there is of a domain of which nothing is known. */
+export const NOTHING: Changes = Object.freeze({
+  version: 0,
+  reset: false,
+  changes: Object.freeze([]) as readonly [],
+  incident: null,
+})
+const START_ANEW: Changes = Object.freeze({ ...NOTHING, reset: true })
+
+/**
+ * Domains and the records of their pairs, with versions: the truth that views follow.
+ * A record past its `forgetAtMs` is as good as none, and dropped in passing; no other is ever dropped.
+ */
+export class Pairs {
+  readonly #records = new Records()
+  readonly #domains = new Domains()
+  readonly #maxRecords: number
+  /** One count for all domains, so that one that was forgotten never repeats a version. */
+  #version = 0
+
+  constructor(maxRecords: number) {
+    this.#maxRecords = maxRecords
+  }
+
+  get records(): number {
+    return this.#records.size
+  }
+
+  get domains(): number {
+    return this.#domains.size
+  }
+
+  domain(name: string): Domain | undefined {
+    return this.#domains.get(name)
+  }
+
+  addDomain(name: string, nowMs: number): Domain {
+    return this.#domains.add(name, this.#version, nowMs)
+  }
+
+  record(exit: string, domain: Domain | undefined, nowMs: number): PairRecord | null {
+    const handle = domain === undefined ? -1 : this.#records.find(exit, domain)
+    if (handle < 0) return null
+    const record = this.#records.read(handle)
+    return nowMs >= record.forgetAtMs ? null : record
+  }
+
+  /** The epoch under which a dispatch may go, ON_PROBATION if only as a probe, or REFUSED. */
+  epochToGo(exit: string, domain: Domain, nowMs: number): number {
+    const handle = this.#records.find(exit, domain)
+    if (handle < 0) return 0
+    const epoch = this.#records.clearEpoch(handle, nowMs)
+    if (epoch >= 0) return epoch
+    const record = this.#records.read(handle)
+    const state = stateAt(record, nowMs)
+    if (state.health === 'available') return record.epoch
+    return state.health === 'unavailable' && state.phase === 'probation' ? ON_PROBATION : REFUSED
+  }
+
+  /**
+   * Makes sure that the pair's record can be written, dropping what is forgotten if it must.
+   * @throws OstlerError STORE_FULL when the records looked at (65,536 a call, each call the next) all still count
+   */
+  makeRoom(exit: string, domain: Domain | undefined, nowMs: number): void {
+    if (this.#records.size < this.#maxRecords) return
+    if (domain !== undefined && this.#records.find(exit, domain) >= 0) return
+    if (this.sweep(SWEPT_FOR_ROOM, nowMs) > 0) return
+    throw new OstlerError(
+      'STORE_FULL',
+      `the memory store holds maxRecords = ${this.#maxRecords} pairs that still count`,
+    )
+  }
+
+  /** Writes a record as its domain's newest change; `makeRoom` comes before. */
+  write(exit: string, domain: Domain, record: PairRecord): void {
+    let handle = this.#records.find(exit, domain)
+    if (handle < 0) handle = this.#records.add(exit, domain)
+    this.#records.write(handle, record, domain, ++this.#version)
+  }
+
+  /** Sets what is counted of a domain; an incident that opens or ends is a change of the domain. */
+  setWatch(domain: Domain, watch: Watch | null, nowMs: number): void {
+    const opened = incidentAt(domain.watch, nowMs)?.openedAtMs
+    domain.watch = watch
+    if (incidentAt(watch, nowMs)?.openedAtMs !== opened) domain.version = ++this.#version
+  }
+
+  /** Looks at `steps` records and drops those that are forgotten: unasked, for to a view they are available already. */
+  sweep(steps: number, nowMs: number): number {
+    return this.#records.size === 0 ? 0 : this.#records.sweep(steps, nowMs, this.#domains)
+  }
+
+  /** What a view that has seen a version needs. O(changes), and free when there are none. */
+  changes(domain: Domain | undefined, sinceVersion: number, nowMs: number): Changes {
+    if (domain === undefined) return sinceVersion === 0 ? NOTHING : START_ANEW
+    const { version, watch } = domain
+    const incident = watch === null ? null : viewOf(incidentAt(watch, nowMs))
+    if (sinceVersion === version) {
+      if (incident !== null) return { version, reset: false, changes: [], incident }
+      if (version === 0) return NOTHING
+      if (domain.quiet?.version === version) return domain.quiet
+      domain.quiet = Object.freeze({ ...NOTHING, version })
+      return domain.quiet
+    }
+    // A version from before the domain was known, or from an earlier life of it, says nothing of this one.
+    const reset =
+      sinceVersion !== 0 && (sinceVersion > version || sinceVersion <= domain.bornVersion)
+    const changes = this.#records.changesSince(domain, reset ? 0 : sinceVersion, nowMs)
+    return { version, reset, changes, incident }
+  }
+}
+
+function viewOf(incident: Incident | null): Incident | null {
+  return incident === null ? null : { openedAtMs: incident.openedAtMs, cause: incident.cause }
+}

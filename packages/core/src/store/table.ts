@@ -1,0 +1,106 @@
+const CHUNK_BITS = 10
+const CHUNK = 1 << CHUNK_BITS
+const IN_CHUNK = CHUNK - 1
+
+/**
+ * A hash table of integer handles that never rehashes at once: linear hashing (W. Litwin, 1980), one bucket split a time.
+ * It holds hashes and chains alone; what a handle stands for, and whether it equals a key, is its owner's to say:
+ * `for (let h = table.first(hash); h >= 0; h = table.next(h)) if (table.hashOf(h) === hash && ...) return h`.
+ * Handles are small and reused. 8 bytes a handle and 2 to 3 for its bucket; O(1), the slowest call included.
+ */
+export class HandleTable {
+  /** Per bucket: its first handle plus one, or 0. */
+  readonly #heads: Uint32Array[] = [new Uint32Array(CHUNK)]
+  /** Per handle: its hash, and the next of its bucket (or of the free ones) plus one. */
+  readonly #links: Uint32Array[] = []
+  #mask = 15
+  /** The next bucket of the lower half to split; buckets are mask + 1 + split. */
+  #split = 0
+  #size = 0
+  #handles = 0
+  #free = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Handles ever given out are below this. */
+  get handles(): number {
+    return this.#handles
+  }
+
+  first(hash: number): number {
+    const bucket = this.#bucketOf(hash)
+    return this.#heads[bucket >>> CHUNK_BITS][bucket & IN_CHUNK] - 1
+  }
+
+  next(handle: number): number {
+    return this.#links[handle >>> CHUNK_BITS][((handle & IN_CHUNK) << 1) | 1] - 1
+  }
+
+  hashOf(handle: number): number {
+    return this.#links[handle >>> CHUNK_BITS][(handle & IN_CHUNK) << 1]
+  }
+
+  add(hash: number): number {
+    let handle = this.#free - 1
+    if (handle >= 0) this.#free = this.next(handle) + 1
+    else {
+      handle = this.#handles++
+      if ((handle & IN_CHUNK) === 0) this.#links.push(new Uint32Array(CHUNK * 2))
+    }
+    this.#links[handle >>> CHUNK_BITS][(handle & IN_CHUNK) << 1] = hash
+    this.#push(this.#bucketOf(hash), handle)
+    this.#size++
+    // Three handles to two buckets: memory and chain lengths both stay small.
+    if (this.#size * 2 > (this.#mask + 1 + this.#split) * 3) this.#splitNext()
+    return handle
+  }
+
+  remove(handle: number): void {
+    const bucket = this.#bucketOf(this.hashOf(handle))
+    const after = this.next(handle)
+    let at = this.#heads[bucket >>> CHUNK_BITS][bucket & IN_CHUNK] - 1
+    if (at === handle) this.#heads[bucket >>> CHUNK_BITS][bucket & IN_CHUNK] = after + 1
+    else {
+      while (this.next(at) !== handle) at = this.next(at)
+      this.#setNext(at, after)
+    }
+    this.#setNext(handle, this.#free - 1)
+    this.#free = handle + 1
+    this.#size--
+  }
+
+  #bucketOf(hash: number): number {
+    const wide = hash & (this.#mask * 2 + 1)
+    return wide < this.#mask + 1 + this.#split ? wide : hash & this.#mask
+  }
+
+  #setNext(handle: number, next: number): void {
+    this.#links[handle >>> CHUNK_BITS][((handle & IN_CHUNK) << 1) | 1] = next + 1
+  }
+
+  #push(bucket: number, handle: number): void {
+    const heads = this.#heads[bucket >>> CHUNK_BITS]
+    this.#setNext(handle, heads[bucket & IN_CHUNK] - 1)
+    heads[bucket & IN_CHUNK] = handle + 1
+  }
+
+  #splitNext(): void {
+    const from = this.#split
+    const to = this.#mask + 1 + from
+    if (to >>> CHUNK_BITS === this.#heads.length) this.#heads.push(new Uint32Array(CHUNK))
+    let handle = this.#heads[from >>> CHUNK_BITS][from & IN_CHUNK] - 1
+    this.#heads[from >>> CHUNK_BITS][from & IN_CHUNK] = 0
+    this.#split++
+    if (this.#split > this.#mask) {
+      this.#mask = this.#mask * 2 + 1
+      this.#split = 0
+    }
+    while (handle >= 0) {
+      const next = this.next(handle)
+      this.#push(this.#bucketOf(this.hashOf(handle)), handle)
+      handle = next
+    }
+  }
+}

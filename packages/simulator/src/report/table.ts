@@ -1,0 +1,54 @@
+import type { Comparison } from '../run/compare.ts'
+import type { PolicyResult } from '../run/tally.ts'
+import { columns, count, duration, percent } from './figures.ts'
+
+/** The comparison as text for a terminal of 80 columns: what was asked, how each policy did, and where. */
+export function comparisonTable(comparison: Comparison): string {
+  const { results } = comparison
+  const asked = comparison.calls - comparison.limited
+  return [
+    `Scenario ${comparison.scenario}, seed ${comparison.seed}: ${duration(comparison.durationMs)} of virtual time`,
+    `${count(comparison.agents)} agents on ${count(comparison.exits)} exits in ` +
+      `${comparison.countries} countries, ${count(comparison.domains)} domains`,
+    `${count(comparison.calls)} calls of ${count(comparison.clients)} clients: ` +
+      `${count(comparison.limited)} over their limits, ${count(asked)} requests`,
+    '',
+    ...columns([
+      ['policy', 'success', 'wasted', 'share', 'excluded', 'probes', 'km p50', 'p95', 'refused'],
+      ...results.map(policyRow),
+    ]),
+    '',
+    'success   requests that brought their page, of all (a refusal brings none)',
+    'wasted    dispatched to an exit that the domain was blocking at that moment',
+    'excluded  times that something was taken out of use;  probes: trials of such',
+    'km        from the hint to the agent, for requests with a hint',
+    '',
+    'Success by kind of domain',
+    ...columns([
+      ['policy', ...(results[0]?.kinds.map(({ kind }) => kind.slice(0, 11)) ?? [])],
+      ...results.map(kindRow),
+    ]),
+    '',
+  ].join('\n')
+}
+
+function policyRow(result: PolicyResult): string[] {
+  return [
+    result.policy,
+    percent(result.servedShare),
+    count(result.wasted),
+    percent(result.wastedShare),
+    count(result.exclusions),
+    count(result.probes),
+    count(result.distanceKm.median),
+    count(result.distanceKm.p95),
+    count(result.refused),
+  ]
+}
+
+function kindRow({ policy, kinds }: PolicyResult): string[] {
+  return [
+    policy,
+    ...kinds.map(({ ok, requests }) => percent(requests === 0 ? null : ok / requests)),
+  ]
+}

@@ -1,0 +1,130 @@
+// Bugs planted into the health of pairs, and the memory store's half of it.
+
+const HEALTH = 'packages/core/src/health'
+const STORE = 'packages/core/src/store'
+const tests = ['test/properties/health.test.ts']
+
+export const health = [
+  {
+    name: 'until-by-minimum',
+    file: `${HEALTH}/transition.ts`,
+    find: 'const untilMs = Math.max(\n    record.untilMs,\n',
+    replace: 'const untilMs = Math.min(\n    record.untilMs || Infinity,\n',
+    why: 'a second, shorter exclusion cuts the first one short',
+    tests,
+  },
+  {
+    name: 'join-by-minimum',
+    file: `${HEALTH}/record.ts`,
+    find: 'untilMs: Math.max(a.untilMs, b.untilMs),',
+    replace: 'untilMs: Math.min(a.untilMs, b.untilMs),',
+    why: 'of two copies of a record the milder one wins',
+    tests,
+  },
+  {
+    name: 'missing-fence',
+    file: `${HEALTH}/transition.ts`,
+    find: 'if (record !== null && event.epoch < record.epoch) return',
+    replace: 'if (record !== null && event.epoch < 0) return',
+    why: 'a report from before the exclusion changes it',
+    tests,
+  },
+  {
+    name: 'strike-per-report',
+    file: `${HEALTH}/transition.ts`,
+    find: 'const epoch = raised(Math.max(record.epoch, event.epoch))',
+    replace: 'const epoch = Math.max(record.epoch, event.epoch)',
+    why: 'ten requests in flight that meet one block climb ten rungs',
+    tests,
+  },
+  {
+    name: 'jitter-that-shortens',
+    file: `${HEALTH}/ladder.ts`,
+    find: '(1 + policy.jitter * share)',
+    replace: '(1 + policy.jitter * (share - 0.5))',
+    why: 'half of the exclusions end before their rung says',
+    tests,
+  },
+  {
+    name: 'two-probes',
+    file: `${HEALTH}/record.ts`,
+    find: 'if (nowMs < probeUntilMs) {',
+    replace: 'if (nowMs < probeUntilMs && nowMs < untilMs) {',
+    why: 'a pair on probation is tried by everyone at once',
+    tests,
+  },
+  {
+    name: 'probe-never-ends',
+    file: `${HEALTH}/transition.ts`,
+    find: 'return holdsProbe(record, leaseId, nowMs) ? withoutProbe(record) : record',
+    replace: 'return record',
+    why: 'a neutral report keeps the probe until its deadline',
+    tests,
+  },
+  {
+    name: 'failed-probe-forgiven',
+    file: `${HEALTH}/transition.ts`,
+    find: "const atLeast = reason === 'blocked' || record.health === 'unavailable' ?",
+    replace: "const atLeast = reason === 'blocked' ?",
+    why: 'a challenged probe makes an unavailable pair limited',
+    tests,
+  },
+  {
+    name: 'incident-lets-go',
+    file: `${HEALTH}/transition.ts`,
+    find: 'const before = { ...record, reason, limitedStreak: 0 }\n',
+    replace:
+      'if (event.capped) return { ...record, health: "available" as const, untilMs: 0 }\n' +
+      '  const before = { ...record, reason, limitedStreak: 0 }\n',
+    why: 'pressure gives excluded exits out again',
+    tests,
+  },
+  {
+    name: 'incident-strikes',
+    file: `${HEALTH}/transition.ts`,
+    find: 'if (!event.capped) {\n    const { health',
+    replace: 'if (event.epoch >= 0) {\n    const { health',
+    why: 'the outage of a target sends the whole fleet up the ladder',
+    tests,
+  },
+  {
+    name: 'restore-without-epoch',
+    file: `${HEALTH}/transition.ts`,
+    find: "case 'restore':\n      return kept({ ...BLANK, epoch: raised(known?.epoch ?? 0) }",
+    replace: "case 'restore':\n      return kept({ ...BLANK, epoch: known?.epoch ?? 0 }",
+    why: 'a report from before a restore undoes it',
+    tests,
+  },
+  {
+    name: 'manual-word-ignored',
+    file: `${HEALTH}/record.ts`,
+    find: 'if (manual === undefined || nowMs >= manual.untilMs)',
+    replace: 'if (manual === undefined || nowMs >= 0)',
+    why: 'an exit that was excluded by hand is given out',
+    tests,
+  },
+  {
+    name: 'retry-after-unclamped',
+    file: `${HEALTH}/transition.ts`,
+    find: 'Math.min(MOST_RETRY_MS, Math.max(LEAST_RETRY_MS,',
+    replace: 'Math.min(Infinity, Math.max(LEAST_RETRY_MS,',
+    why: 'one header of a target rests a pair for a year',
+    tests,
+  },
+  {
+    name: 'report-counts-twice',
+    file: `${STORE}/memory-health.ts`,
+    find: 'if (slot >= 0) this.#leases.free(slot)\n    const pairDomain',
+    replace: 'const pairDomain',
+    why: 'a report that is repeated is applied again',
+    tests,
+  },
+  {
+    name: 'lease-slot-never-freed',
+    file: `${STORE}/leases.ts`,
+    find: 'if (--this.#inFlight[row] > 0) return',
+    replace: 'if (this.#inFlight[row] > 0) return',
+    why: 'agents fill up until no slot is left',
+    tests,
+  },
+]

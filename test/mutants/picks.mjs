@@ -1,0 +1,112 @@
+// Bugs planted into places, the index, the walk and the scheduler.
+
+const GEO = 'packages/core/src/geo'
+const PICK = 'packages/core/src/pick'
+const tests = ['test/properties/pick.test.ts']
+
+export const picks = [
+  {
+    name: 'date-line',
+    file: `${GEO}/sphere.ts`,
+    find: 'if (toWest > 180) toWest = 360 - toWest',
+    replace: '',
+    why: 'places just across the date line look half the world away',
+    tests: ['test/core/geo/sphere.test.ts'],
+  },
+  {
+    name: 'box-distance-too-long',
+    file: `${GEO}/sphere.ts`,
+    find: 'lat > north ? lat - north : 0',
+    replace: 'lat > north ? lat - south : 0',
+    why: 'a square looks farther than its nearest place, so nearer agents are passed over',
+    tests: ['test/core/geo/sphere.test.ts'],
+  },
+  {
+    name: 'locality-order',
+    file: `${PICK}/localities.ts`,
+    find: 'if (distanceA !== distanceB) return distanceA < distanceB',
+    replace: 'if (distanceA !== distanceB) return Math.floor(distanceA) < Math.floor(distanceB)',
+    why: 'of two near places the farther one comes first',
+    tests,
+  },
+  {
+    name: 'strict-hint-leaks',
+    file: `${PICK}/steps.ts`,
+    find: "this.#stage = hint.strict ? 'done' : 'nowhere'",
+    replace: "this.#stage = 'nowhere'",
+    why: 'a strict hint is given an agent at no place',
+    tests,
+  },
+  {
+    name: 'veto-ignored',
+    file: `${PICK}/steps.ts`,
+    find: 'if (place.up === 0 || hint.never.includes(place.country)) continue',
+    replace: 'if (place.up === 0) continue',
+    why: 'an agent of a vetoed country is given when the walk goes outward',
+    tests,
+  },
+  {
+    name: 'radius-by-place',
+    file: `${PICK}/query.ts`,
+    find: 'if (km === null || km > query.hint.radiusKm) return',
+    replace: 'if (km === null || km > query.hint.radiusKm + 10) return',
+    why: 'agents beyond the radius are given if their place is near it',
+    tests,
+  },
+  {
+    name: 'two-choices-picks-the-worse',
+    file: `${PICK}/draw.ts`,
+    find: 'difference !== 0 ? difference < 0 : age <= 0',
+    replace: 'difference !== 0 ? difference > 0 : age <= 0',
+    why: 'the busier of two agents gets the work',
+    tests,
+  },
+  {
+    name: 'the-same-agent-drawn-twice',
+    file: `${PICK}/draw.ts`,
+    find: 'passing[j < i ? j : j + 1]',
+    replace: 'passing[j]',
+    why: 'two draws may be one agent, and the last of the few is never the second',
+    tests,
+  },
+  {
+    name: 'rank-off-by-one',
+    file: `${PICK}/positions.ts`,
+    find: '((1 << (index & 31)) - 1)',
+    replace: '((2 << (index & 31)) - 1)',
+    why: 'a rank counts the position itself, so the wrong agent stands at each rank',
+    tests,
+  },
+  {
+    name: 'rank-skips-a-word',
+    file: `${PICK}/positions.ts`,
+    find: 'let word = (index >>> BLOCK_SHIFT) * WORDS_PER_BLOCK; word < last;',
+    replace: 'let word = (index >>> BLOCK_SHIFT) * WORDS_PER_BLOCK + 1; word < last;',
+    why: 'the counts of a block lack its first word',
+    tests,
+  },
+  {
+    name: 'heap-order',
+    file: `${PICK}/expiry.ts`,
+    find: 'for (let c = firstChild + 1; c < end; c++) {',
+    replace: 'for (let c = firstChild + 1; c < end - 1; c++) {',
+    why: 'what falls due later is let go first',
+    tests,
+  },
+  {
+    name: 'exit-sharing-ignored',
+    file: `${PICK}/exits.ts`,
+    find: '      visit(agent)\n      agent = next\n',
+    replace: '      visit(agent)\n      agent = -1\n',
+    why: 'the agent beside a blocked one leaves from the same address',
+    tests,
+  },
+  {
+    name: 'dead-square-forgotten',
+    file: `${PICK}/view.ts`,
+    find: 'for (; cell !== null; cell = cell.parent) this.dead.delete(cell)',
+    replace: 'this.dead.delete(cell)',
+    why: 'a place that is healthy again is passed over as long as its square counts as dead',
+    tests,
+  },
+]

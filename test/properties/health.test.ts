@@ -1,0 +1,397 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { PairRecord } from '../../packages/core/src/health/record.ts'
+import { OstlerError } from '../../packages/core/src/errors.ts'
+import { isPickable, join, stateAt } from '../../packages/core/src/health/record.ts'
+import { transition } from '../../packages/core/src/health/transition.ts'
+import { MemoryHealth } from '../../packages/core/src/store/memory-health.ts'
+import { NaiveHealth } from './health-naive.ts'
+import { AGENTS, DOMAINS, EXITS, policiesArbitrary, QUICK, runs, START_MS } from './health-world.ts'
+import { stepsArbitrary, World, type Policies, type Step } from './health-world.ts'
+
+/** Runs steps in a fresh world and looks after each. */
+function drive(
+  policies: Policies,
+  steps: readonly Step[],
+  look: (world: World, step: Step, seen: ReturnType<World['step']>) => void,
+): World {
+  const world = new World(policies)
+  for (const step of steps) look(world, step, world.step(step))
+  return world
+}
+
+const excludes = (kind: string): boolean =>
+  kind === 'blocked' || kind === 'challenged' || kind === 'rate_limited'
+
+/** A record without what a released probe may change. */
+function bare(record: PairRecord | null): object | null {
+  if (record === null) return null
+  const { probe: _, forgetAtMs: __, ...rest } = record
+  return rest
+}
+
+const SEVERITY = { available: 0, limited: 1, unavailable: 2 }
+
+describe('health laws', () => {
+  it('exclusion: a reported block keeps every agent of the exit from use until its untilMs', () => {
+    fc.assert(
+      fc.property(policiesArbitrary, stepsArbitrary, (policies, steps) => {
+        const promised = new Map<string, number>()
+        drive(policies, steps, (world, step, { acquired, settled }) => {
+          if (step.do === 'restore') promised.delete(`${step.exit} ${step.domain}`)
+          if (step.do === 'exclude') {
+            promised.set(`${step.exit} ${step.domain} hand`, world.nowMs + step.ms)
+          }
+          if (step.do === 'restore') promised.delete(`${step.exit} ${step.domain} hand`)
+          if (settled?.answer.kind === 'applied' && excludes(settled.kind)) {
+            const { exit, domain } = settled.lease
+            const record = settled.answer.record as PairRecord
+            expect(isPickable(stateAt(record, world.nowMs))).toBe(false)
+            const least = settled.kind === 'rate_limited' ? policies.health.rateLimitedMs : 2_000
+            expect(record.untilMs).toBeGreaterThanOrEqual(world.nowMs + least)
+            const before = promised.get(`${exit} ${domain}`) ?? 0
+            promised.set(`${exit} ${domain}`, Math.max(before, record.untilMs))
+          }
+          const lease = acquired?.lease
+          if (lease !== undefined) {
+            const pair = `${lease.exit} ${lease.domain}`
+            for (const by of [pair, `${pair} hand`, `${lease.exit} * hand`]) {
+              expect(world.nowMs).toBeGreaterThanOrEqual(promised.get(by) ?? 0)
+            }
+          }
+        })
+      }),
+      runs(700),
+    )
+  })
+
+  it('isolation: a report changes no other domain and no other exit', () => {
+    fc.assert(
+      fc.property(policiesArbitrary, stepsArbitrary, (policies, steps) => {
+        const world = new World(policies)
+        for (const step of steps) {
+          const before = world.records()
+          const { settled } = world.step(step)
+          if (settled === undefined) continue
+          const own = `${settled.lease.exit} ${settled.lease.domain}`
+          const after = world.records()
+          before.delete(own)
+          after.delete(own)
+          expect(after).toEqual(before)
+        }
+      }),
+      runs(350),
+    )
+  })
+
+  it('recovery: with no further event a pair is pickable from the instant its state names, not before', () => {
+    fc.assert(
+      fc.property(policiesArbitrary, stepsArbitrary, fc.constantFrom(...DOMAINS), (policies, steps, domain) => {
+        const world = drive(policies, steps, () => {})
+        for (const exit of EXITS) world.store.restore(exit, '*', world.clockMs)
+        const waits = EXITS.flatMap((exit) => {
+          const state = stateAt(world.record(exit, domain), world.nowMs)
+          return isPickable(state) || state.health === 'available' ? [] : [{ exit, atMs: state.untilMs }]
+        }).sort((a, b) => a.atMs - b.atMs)
+        for (const { exit, atMs } of waits) {
+          const free = [{ agentId: `fresh ${exit}`, exit, maxConcurrency: 9 }]
+          if (atMs - 1 > world.nowMs) {
+            world.clockMs = world.nowMs = atMs - 1
+            expect(world.acquire(free, domain).kind).toBe('refused')
+          }
+          world.clockMs = world.nowMs = Math.max(world.nowMs, atMs)
+          expect(world.acquire(free, domain).kind).toBe('acquired')
+        }
+      }),
+      runs(500),
+    )
+  })
+
+  it('recovery: a lost probe never wedges a pair, and there is never a second one beside it', () => {
+    fc.assert(
+      fc.property(stepsArbitrary, (steps) => {
+        const out = new Map<string, { readonly id: string; readonly deadlineMs: number }>()
+        drive({ health: QUICK, incident: calm }, steps, (world, step, { acquired, settled }) => {
+          if (step.do === 'restore') out.delete(`${step.exit} ${step.domain}`)
+          if (settled !== undefined) {
+            const pair = `${settled.lease.exit} ${settled.lease.domain}`
+            if (out.get(pair)?.id === settled.lease.id) out.delete(pair)
+          }
+          const lease = acquired?.lease
+          if (lease === undefined || !lease.probe) return
+          const pair = `${lease.exit} ${lease.domain}`
+          expect(out.get(pair)?.deadlineMs ?? 0).toBeLessThanOrEqual(world.nowMs)
+          out.set(pair, lease)
+        })
+      }),
+      runs(500),
+    )
+  })
+
+  it('fencing: a report of an older epoch adds no strike and makes nothing more available', () => {
+    fc.assert(
+      fc.property(policiesArbitrary, stepsArbitrary, (policies, steps) => {
+        const world = new World(policies)
+        for (const step of steps) {
+          const old = step.do === 'settle' ? world.leases.at(-1 - step.lease) : undefined
+          const before = old === undefined ? null : world.record(old.exit, old.domain)
+          const { settled } = world.step(step)
+          if (old === undefined || settled === undefined) continue
+          const after = world.record(old.exit, old.domain)
+          if (old.epoch < (before?.epoch ?? 0)) {
+            expect(settled.answer.kind).toBe('stale')
+            expect(bare(after)).toEqual(bare(before))
+          }
+          if ((after?.epoch ?? 0) !== (before?.epoch ?? 0)) {
+            expect(after?.epoch).toBe(Math.max(before?.epoch ?? 0, old.epoch) + 1)
+            expect(excludes(settled.kind)).toBe(true)
+          }
+          expect(after?.strikes ?? 0).toBeLessThanOrEqual((before?.strikes ?? 0) + 1)
+        }
+      }),
+      runs(500),
+    )
+  })
+
+  it('burst: n leases of one epoch, all blocked, add one strike and one rung', () => {
+    const arbitrary = fc.tuple(fc.integer({ min: 2, max: 20 }), fc.nat(2), fc.infiniteStream(fc.nat()))
+    fc.assert(
+      fc.property(arbitrary, fc.constantFrom('blocked', 'challenged'), ([n, rounds, order], kind) => {
+        const world = new World({ health: QUICK, incident: calm })
+        const wide = [{ agentId: 'w', exit: 'x', maxConcurrency: 100 }]
+        for (let i = 0; i < rounds; i++) {
+          world.acquire(wide, DOMAINS[0])
+          world.settle(world.leases.at(-1)!, 'challenged')
+          world.move(7_000)
+        }
+        const before = world.record('x', DOMAINS[0])
+        const leases = Array.from({ length: n }, () => {
+          world.acquire(wide, DOMAINS[0])
+          return world.leases.at(-1)!
+        })
+        const probes = leases.filter((lease, i) => leases.indexOf(lease) === i)
+        for (const lease of probes.sort(() => (order.next().value! % 2) - 0.5)) {
+          world.settle(lease, kind)
+          world.move(order.next().value! % 100)
+        }
+        expect(world.record('x', DOMAINS[0])?.strikes).toBe((before?.strikes ?? 0) + 1)
+        expect(world.record('x', DOMAINS[0])?.epoch).toBe((before?.epoch ?? 0) + 1)
+      }),
+      runs(200),
+    )
+  })
+
+  it('idempotent-report: a trace in which every report is told twice ends as the trace without', () => {
+    fc.assert(
+      fc.property(policiesArbitrary, stepsArbitrary, (policies, steps) => {
+        const once = new World(policies)
+        const twice = new World(policies)
+        for (const step of steps) {
+          const told = once.step(step).settled
+          const seen = twice.step(step).settled
+          expect(seen?.answer.record).toEqual(told?.answer.record)
+          if (seen !== undefined && step.do === 'settle') {
+            const { kind, record, breaker } = twice.settle(seen.lease, step.kind, step.retryAfterMs)
+            expect({ kind, breaker }).toEqual({ kind: 'stale', breaker: null })
+            expect(record).toEqual(seen.answer.record)
+          }
+          expect(twice.records()).toEqual(once.records())
+        }
+        expect(twice.store.sizes()).toEqual(once.store.sizes())
+      }),
+      runs(300),
+    )
+  })
+
+  it('join: is commutative, associative, idempotent, and never forgets an exclusion', () => {
+    const arbitrary = fc.option(recordArbitrary, { freq: 6 })
+    fc.assert(
+      fc.property(arbitrary, arbitrary, arbitrary, (a, b, c) => {
+        expect(join(a, b)).toEqual(join(b, a))
+        expect(join(join(a, b), c)).toEqual(join(a, join(b, c)))
+        expect(join(a, a)).toEqual(a)
+        expect(join(join(a, b), b)).toEqual(join(a, b))
+        const joined = join(a, b)
+        for (const one of [a, b]) {
+          if (one === null || joined === null || one.epoch !== joined.epoch) continue
+          expect(joined.untilMs).toBeGreaterThanOrEqual(one.untilMs)
+          expect(joined.strikes).toBeGreaterThanOrEqual(one.strikes)
+          expect(SEVERITY[joined.health]).toBeGreaterThanOrEqual(SEVERITY[one.health])
+        }
+      }),
+      runs(3_000),
+    )
+  })
+
+  it('no-panic: in an incident nothing climbs, nothing is let off, and the first ok ends it', () => {
+    fc.assert(
+      fc.property(stepsArbitrary, (steps) => {
+        const incident = { minExclusions: 1, exclusionShare: 0, minFailures: 2, failureShare: 0.3 }
+        const world = new World({ health: QUICK, incident })
+        for (const step of steps) {
+          const lease = step.do === 'settle' ? world.leases.at(-1 - step.lease) : undefined
+          const open = lease !== undefined && world.incident(lease.domain)
+          const before = lease === undefined ? null : world.record(lease.exit, lease.domain)
+          const { settled } = world.step(step)
+          if (lease === undefined || settled === undefined || !open) continue
+          const after = world.record(lease.exit, lease.domain)
+          if (settled.kind === 'ok' && settled.open) {
+            expect(world.incident(lease.domain)).toBe(false)
+            continue
+          }
+          expect(world.incident(lease.domain)).toBe(true)
+          expect(after?.strikes ?? 0).toBeLessThanOrEqual(before?.strikes ?? 0)
+          expect(after?.rung ?? 0).toBeLessThanOrEqual(before?.rung ?? 0)
+          if (before?.health !== 'unavailable') expect(after?.health).not.toBe('unavailable')
+          if (before?.health === 'unavailable') expect(after?.health).toBe('unavailable')
+          expect(after?.untilMs ?? 0).toBeGreaterThanOrEqual(before?.untilMs ?? 0)
+        }
+      }),
+      runs(500),
+    )
+  })
+
+  it('bounded-truth: a full store keeps every live exclusion, refuses what is new, and changes nothing then', () => {
+    const few = fc.integer({ min: 1, max: 4 })
+    fc.assert(
+      fc.property(few, stepsArbitrary, (maxRecords, steps) => {
+        const world = new World({ health: QUICK, incident: calm }, new MemoryHealth({ maxRecords }))
+        let expected = world.records()
+        for (const step of steps) {
+          const sizes = world.store.sizes()
+          try {
+            world.step(step)
+          } catch (error) {
+            expect(error).toBeInstanceOf(OstlerError)
+            expect((error as OstlerError).code).toBe('STORE_FULL')
+            expect(sizes.records).toBe(maxRecords)
+            expect(world.store.sizes().leases).toBe(sizes.leases)
+            if (step.do === 'settle') world.open.add(world.leases.at(-1 - step.lease)!.id)
+            expect(world.records()).toEqual(expected)
+          }
+          const now = world.records()
+          for (const [pair, record] of expected) {
+            if (!isPickable(stateAt(record, world.nowMs))) expect(now.has(pair)).toBe(true)
+          }
+          expect(world.store.sizes().records).toBeLessThanOrEqual(maxRecords)
+          expected = now
+        }
+      }),
+      runs(500),
+    )
+  })
+
+  it('store-equivalence: the packed store decides as plain loops do', () => {
+    fc.assert(
+      fc.property(policiesArbitrary, stepsArbitrary, (policies, steps) => {
+        const naive = new NaiveHealth(policies, EXITS.length)
+        const world = new World(policies)
+        for (const step of steps) follow(world, naive, step)
+      }),
+      runs(1_200),
+    )
+  })
+
+  it('transition: never throws, never changes its input, and answers the same object where nothing changed', () => {
+    const event = fc.oneof(
+      fc.record({
+        kind: fc.constant('outcome' as const),
+        outcome: fc.record({ kind: fc.constantFrom('ok', 'rate_limited', 'challenged', 'blocked', 'neutral') }),
+        epoch: fc.nat(4),
+        leaseId: fc.constantFrom('p', 'q'),
+        capped: fc.boolean(),
+        exit: fc.constant('x'),
+        domain: fc.constant('d'),
+      }),
+      fc.record({ kind: fc.constant('probe' as const), leaseId: fc.constant('p'), deadlineMs: instantArbitrary }),
+      fc.record({ kind: fc.constant('exclude' as const), untilMs: instantArbitrary }),
+      fc.constant({ kind: 'restore' as const }),
+    )
+    fc.assert(
+      fc.property(fc.option(recordArbitrary), event, instantArbitrary, (record, what, nowMs) => {
+        const copy = structuredClone(record)
+        const after = transition(record, what as Parameters<typeof transition>[1], nowMs, QUICK)
+        expect(record).toEqual(copy)
+        if (after === null || after === record) return
+        expect(after.epoch).toBeGreaterThanOrEqual(record !== null && nowMs < record.forgetAtMs ? record.epoch : 0)
+        expect(after.forgetAtMs % 60_000).toBe(0)
+        expect(after.strikes === 0 && after.rung > 0 && after.strikes !== record?.strikes).toBe(false)
+      }),
+      runs(2_000),
+    )
+  })
+})
+
+const calm = { minExclusions: 1_000, exclusionShare: 1, minFailures: 1_000, failureShare: 1 }
+
+const instantArbitrary = fc.integer({ min: 0, max: 200 }).map((n) => START_MS + n * 30_000)
+
+const recordArbitrary: fc.Arbitrary<PairRecord> = fc
+  .record(
+    {
+      health: fc.constantFrom('available', 'limited', 'unavailable'),
+      rung: fc.nat(4),
+      untilMs: fc.oneof(fc.constant(0), instantArbitrary),
+      epoch: fc.nat(3),
+      strikes: fc.nat(3),
+      strikeAtMs: instantArbitrary,
+      okStreak: fc.nat(3),
+      limitedStreak: fc.nat(4),
+      reason: fc.constantFrom('rate_limited', 'challenged', 'blocked', 'manual'),
+      forgetAtMs: instantArbitrary.map((atMs) => Math.ceil((atMs + 3_600_000) / 60_000) * 60_000),
+      probe: fc.record({ leaseId: fc.constantFrom('p', 'q'), deadlineMs: instantArbitrary }),
+      manual: fc.record({ untilMs: instantArbitrary }),
+    },
+    {
+      requiredKeys: [
+        'health',
+        'rung',
+        'untilMs',
+        'epoch',
+        'strikes',
+        'strikeAtMs',
+        'okStreak',
+        'limitedStreak',
+        'reason',
+        'forgetAtMs',
+      ],
+    },
+  )
+  .map((record) => record as PairRecord)
+
+/** One step in the store and in the naive twin, and all that a caller sees of both. */
+export function follow(world: World, naive: NaiveHealth, step: Step): void {
+  const { nowMs } = world
+  const wanted = step.do === 'acquire' ? step.of.map((i) => AGENTS[i]) : []
+  const domain = step.do === 'acquire' ? step.domain : ''
+  const choice = wanted.findIndex(
+    ({ agentId, exit, maxConcurrency }) =>
+      naive.verdict(exit, domain, nowMs) !== 'no' && naive.inFlight(agentId, nowMs) < maxConcurrency,
+  )
+  const probe = choice >= 0 && naive.verdict(wanted[choice].exit, domain, nowMs) === 'probe'
+  const { acquired, settled } = world.step(step)
+  if (acquired !== undefined) {
+    const { answer, lease } = acquired
+    expect(answer.kind === 'acquired' ? answer.index : -1).toBe(choice)
+    if (lease !== undefined) {
+      expect([lease.probe, lease.epoch]).toEqual([probe, naive.epoch(lease.exit, domain, nowMs)])
+      naive.take(lease, nowMs)
+    }
+  }
+  if (settled !== undefined && step.do === 'settle') {
+    const kind = naive.report(settled.lease, step.kind, step.retryAfterMs ?? 0, nowMs)
+    expect(settled.answer.kind).toBe(kind)
+  }
+  if (step.do === 'exclude') naive.exclude(step.exit, step.domain, nowMs + step.ms, nowMs)
+  if (step.do === 'restore') naive.restore(step.exit, step.domain, nowMs)
+  for (const name of DOMAINS) {
+    expect(world.incident(name)).toBe(naive.isOpen(name, world.nowMs))
+    for (const exit of EXITS) {
+      const record = world.record(exit, name)
+      expect([record?.epoch ?? 0, record?.strikes ?? 0]).toEqual([
+        naive.epoch(exit, name, world.nowMs),
+        naive.strikes(exit, name, world.nowMs),
+      ])
+    }
+  }
+}
