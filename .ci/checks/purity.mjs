@@ -4,7 +4,7 @@ import { sourcesUnder, withoutComments } from './sources.mjs'
 /** Where the defaults of `clock` and `random` are named. */
 const ALLOWED = {
   'Date.now': ['packages/core/src/clock.ts'],
-  'Math.random': ['packages/core/src/scheduler/options.ts', 'packages/core/src/random.ts'],
+  'Math.random': ['packages/core/src/clock.ts', 'packages/core/src/scheduler/options.ts'],
 }
 
 const FORBIDDEN =

@@ -18,7 +18,7 @@ const chosen = groups.filter(
 const host = machine()
 const cores = `${host.cores} cores, ${host.memoryGb} GB`
 console.log(`${host.cpu}, ${cores}; ${host.system}; Node ${host.node}; ostler ${host.ostler}`)
-console.log('One operation a sample, the timer taken off; a fresh process a group.')
+console.log('One operation a sample, reading the timer included; a fresh process a group.')
 console.log('spread: of the medians of three rounds, (largest - smallest) / median.')
 
 const rows: Row[] = []

@@ -1,25 +1,18 @@
 import { Bench } from 'tinybench'
-import type { Group, Row, Runnable, Timed } from './group.ts'
+import type { Case, Group, Row, Runnable, Timed } from './group.ts'
 
 const ROUNDS = 3
-const ROUND_MS = 150
-const WARM_UP_MS = 100
+const ROUND_MS = 120
+const WARM_UP_MS = 120
 
-/** Times each case in rounds, one operation a sample, the cost of reading the timer taken off. */
+/** Times each case in rounds, one operation a sample; reading the timer is a part of each sample. */
 export function timed<State>(group: Group<State>): Runnable {
   return {
     name: group.name,
     rows(): Row[] {
       const state = group.setup()
       return group.cases.map((one) => {
-        const bench = new Bench({
-          time: ROUND_MS,
-          warmupTime: WARM_UP_MS,
-          subtractTimerOverhead: true,
-          throws: true,
-        })
-        bench.add(one.name, () => one.run(state), { async: false })
-        const rounds = Array.from({ length: ROUNDS }, () => latency(bench))
+        const rounds = Array.from({ length: ROUNDS }, (_, round) => latency(one, state, round))
         one.validate(state)
         return summary(group.name, one.name, rounds)
       })
@@ -27,9 +20,21 @@ export function timed<State>(group: Group<State>): Runnable {
   }
 }
 
-type Latency = ReturnType<typeof latency>
+interface Latency {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+  readonly samplesCount: number
+}
 
-function latency(bench: Bench): { p50: number; p99: number; max: number; samplesCount: number } {
+/** A round in a bench of its own: one that runs again would give its first result again. */
+function latency<State>(one: Case<State>, state: State, round: number): Latency {
+  const bench = new Bench({
+    time: ROUND_MS,
+    warmupTime: round === 0 ? WARM_UP_MS : 0,
+    throws: true,
+  })
+  bench.add(one.name, () => one.run(state), { async: false })
   const [task] = bench.runSync()
   const { result } = task
   if (result.state !== 'completed') throw new Error(`${task.name}: ${result.state}`)

@@ -80,7 +80,12 @@ export class NaiveHealth {
     this.#remember(pair, nowMs)
   }
 
-  report(lease: Lease, kind: OutcomeKind, retryAfterMs: number, nowMs: number): 'applied' | 'stale' {
+  report(
+    lease: Lease,
+    kind: OutcomeKind,
+    retryAfterMs: number,
+    nowMs: number,
+  ): 'applied' | 'stale' {
     const { exit, domain } = lease
     const open = this.#leases.some((l) => l.id === lease.id && nowMs < l.deadlineMs)
     this.#leases = this.#leases.filter((l) => l.id !== lease.id)
@@ -151,7 +156,8 @@ export class NaiveHealth {
   #remember(pair: Pair, nowMs: number): void {
     const announced = [nowMs, pair.shutUntilMs, pair.handUntilMs, pair.trial?.deadlineMs ?? 0]
     const hourAfter = Math.max(...announced) + HOUR_MS
-    const cold = Math.max(pair.shutUntilMs, pair.coolsFromMs) + pair.strikes * this.#health.strikeDecayMs
+    const cold =
+      Math.max(pair.shutUntilMs, pair.coolsFromMs) + pair.strikes * this.#health.strikeDecayMs
     const atMs = pair.strikes > 0 ? Math.max(hourAfter, cold) : hourAfter
     pair.goneAtMs = Math.ceil(atMs / 60_000) * 60_000
   }
@@ -168,8 +174,11 @@ export class NaiveHealth {
 
   #ok(pair: Pair, lease: Lease, trial: boolean, nowMs: number): void {
     if (lease.epoch !== pair.epoch || (!trial && !this.#looksFree(pair, nowMs))) return
-    this.#cool(pair, nowMs)
-    if (!trial && pair.strikes === 0 && pair.limits === 0) return
+    const cooled = { ...pair }
+    this.#cool(cooled, nowMs)
+    // What is written cools when something else is written: an ok that changes nothing leaves it.
+    if (!trial && cooled.strikes === 0 && cooled.limits === 0) return
+    Object.assign(pair, cooled)
     if (trial) {
       pair.grave = false
       pair.coolsFromMs = Math.max(pair.coolsFromMs, pair.shutUntilMs)
@@ -186,7 +195,8 @@ export class NaiveHealth {
     const { ladder, rateLimitedMs, jitter } = this.#health
     const frozen = this.isOpen(lease.domain, nowMs)
     const mild = ladder.filter(({ health }) => health === 'limited').length
-    const lastsMs = (rung: number): number => (rung === 0 ? rateLimitedMs : ladder[rung - 1].durationMs)
+    const lastsMs = (rung: number): number =>
+      rung === 0 ? rateLimitedMs : ladder[rung - 1].durationMs
     const strike = (): void => {
       pair.strikes++
       pair.coolsFromMs = nowMs
@@ -250,7 +260,8 @@ export class NaiveHealth {
     if (fails) {
       if (guard.failing.size === 0) {
         const { domain } = lease
-        guard.tried = 1 + this.#leases.filter((l) => l.domain === domain && nowMs < l.deadlineMs).length
+        guard.tried =
+          1 + this.#leases.filter((l) => l.domain === domain && nowMs < l.deadlineMs).length
       }
       guard.failing.add(lease.exit)
     }

@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import type { IncidentPolicy } from '../../packages/core/src/health/incident.ts'
-import type { HealthPolicy, OutcomeKind, PairRecord } from '../../packages/core/src/health/record.ts'
+import type {
+  HealthPolicy,
+  OutcomeKind,
+  PairRecord,
+} from '../../packages/core/src/health/record.ts'
 import type { Acquired, Candidate, Lease, Settled } from '../../packages/core/src/store/store.ts'
 import { DEFAULT_BREAKER_POLICY } from '../../packages/core/src/health/breaker.ts'
 import { DEFAULT_INCIDENT_POLICY } from '../../packages/core/src/health/incident.ts'
@@ -50,7 +54,12 @@ export const policiesArbitrary: fc.Arbitrary<Policies> = fc
 
 export type Step =
   | { readonly do: 'acquire'; readonly of: readonly number[]; readonly domain: string }
-  | { readonly do: 'settle'; readonly lease: number; readonly kind: OutcomeKind; readonly retryAfterMs?: number }
+  | {
+      readonly do: 'settle'
+      readonly lease: number
+      readonly kind: OutcomeKind
+      readonly retryAfterMs?: number
+    }
   | { readonly do: 'move'; readonly ms: number }
   | { readonly do: 'exclude'; readonly exit: string; readonly domain: string; readonly ms: number }
   | { readonly do: 'restore'; readonly exit: string; readonly domain: string }
@@ -124,8 +133,18 @@ export const stepsArbitrary: fc.Arbitrary<readonly Step[]> = fc.array(stepArbitr
 
 /** What a step came to. */
 export interface Seen {
-  readonly acquired?: { readonly answer: Acquired; readonly lease?: Lease; readonly of: readonly Candidate[]; readonly domain: string }
-  readonly settled?: { readonly answer: Settled; readonly lease: Lease; readonly kind: OutcomeKind; readonly open: boolean }
+  readonly acquired?: {
+    readonly answer: Acquired
+    readonly lease?: Lease
+    readonly of: readonly Candidate[]
+    readonly domain: string
+  }
+  readonly settled?: {
+    readonly answer: Settled
+    readonly lease: Lease
+    readonly kind: OutcomeKind
+    readonly open: boolean
+  }
 }
 
 /** A store and a clock that steps drive; keeps every lease it was ever given, so that they can be told twice and late. */
@@ -162,7 +181,16 @@ export class World {
     if (answer.kind === 'acquired') {
       const { agentId, exit } = of[answer.index]
       const { epoch, probe } = answer
-      this.leases.push({ id: leaseId, agentId, exit, domain, epoch, pickedAtMs: nowMs, deadlineMs, probe })
+      this.leases.push({
+        id: leaseId,
+        agentId,
+        exit,
+        domain,
+        epoch,
+        pickedAtMs: nowMs,
+        deadlineMs,
+        probe,
+      })
       this.open.add(leaseId)
     }
     return answer
@@ -244,5 +272,9 @@ export class World {
 /** How often a property runs: a part of the file's budget by day, a time by night. */
 export function runs(numRuns: number): fc.Parameters<unknown> {
   if (process.env['OSTLER_NIGHTLY'] === undefined) return { numRuns }
-  return { numRuns: numRuns * 1_000, interruptAfterTimeLimit: 120_000, markInterruptAsFailure: false }
+  return {
+    numRuns: numRuns * 1_000,
+    interruptAfterTimeLimit: 120_000,
+    markInterruptAsFailure: false,
+  }
 }

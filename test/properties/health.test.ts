@@ -6,7 +6,8 @@ import { isPickable, join, stateAt } from '../../packages/core/src/health/record
 import { transition } from '../../packages/core/src/health/transition.ts'
 import { MemoryHealth } from '../../packages/core/src/store/memory-health.ts'
 import { NaiveHealth } from './health-naive.ts'
-import { AGENTS, DOMAINS, EXITS, policiesArbitrary, QUICK, runs, START_MS } from './health-world.ts'
+import { follow } from './health-follow.ts'
+import { DOMAINS, EXITS, policiesArbitrary, QUICK, runs, START_MS } from './health-world.ts'
 import { stepsArbitrary, World, type Policies, type Step } from './health-world.ts'
 
 /** Runs steps in a fresh world and looks after each. */
@@ -86,23 +87,30 @@ describe('health laws', () => {
 
   it('recovery: with no further event a pair is pickable from the instant its state names, not before', () => {
     fc.assert(
-      fc.property(policiesArbitrary, stepsArbitrary, fc.constantFrom(...DOMAINS), (policies, steps, domain) => {
-        const world = drive(policies, steps, () => {})
-        for (const exit of EXITS) world.store.restore(exit, '*', world.clockMs)
-        const waits = EXITS.flatMap((exit) => {
-          const state = stateAt(world.record(exit, domain), world.nowMs)
-          return isPickable(state) || state.health === 'available' ? [] : [{ exit, atMs: state.untilMs }]
-        }).sort((a, b) => a.atMs - b.atMs)
-        for (const { exit, atMs } of waits) {
-          const free = [{ agentId: `fresh ${exit}`, exit, maxConcurrency: 9 }]
-          if (atMs - 1 > world.nowMs) {
-            world.clockMs = world.nowMs = atMs - 1
-            expect(world.acquire(free, domain).kind).toBe('refused')
+      fc.property(
+        policiesArbitrary,
+        stepsArbitrary,
+        fc.constantFrom(...DOMAINS),
+        (policies, steps, domain) => {
+          const world = drive(policies, steps, () => {})
+          for (const exit of EXITS) world.store.restore(exit, '*', world.clockMs)
+          const waits = EXITS.flatMap((exit) => {
+            const state = stateAt(world.record(exit, domain), world.nowMs)
+            return isPickable(state) || state.health === 'available'
+              ? []
+              : [{ exit, atMs: state.untilMs }]
+          }).sort((a, b) => a.atMs - b.atMs)
+          for (const { exit, atMs } of waits) {
+            const free = [{ agentId: `fresh ${exit}`, exit, maxConcurrency: 9 }]
+            if (atMs - 1 > world.nowMs) {
+              world.clockMs = world.nowMs = atMs - 1
+              expect(world.acquire(free, domain).kind).toBe('refused')
+            }
+            world.clockMs = world.nowMs = Math.max(world.nowMs, atMs)
+            expect(world.acquire(free, domain).kind).toBe('acquired')
           }
-          world.clockMs = world.nowMs = Math.max(world.nowMs, atMs)
-          expect(world.acquire(free, domain).kind).toBe('acquired')
-        }
-      }),
+        },
+      ),
       runs(500),
     )
   })
@@ -154,29 +162,37 @@ describe('health laws', () => {
   })
 
   it('burst: n leases of one epoch, all blocked, add one strike and one rung', () => {
-    const arbitrary = fc.tuple(fc.integer({ min: 2, max: 20 }), fc.nat(2), fc.infiniteStream(fc.nat()))
+    const arbitrary = fc.tuple(
+      fc.integer({ min: 2, max: 20 }),
+      fc.nat(2),
+      fc.infiniteStream(fc.nat()),
+    )
     fc.assert(
-      fc.property(arbitrary, fc.constantFrom('blocked', 'challenged'), ([n, rounds, order], kind) => {
-        const world = new World({ health: QUICK, incident: calm })
-        const wide = [{ agentId: 'w', exit: 'x', maxConcurrency: 100 }]
-        for (let i = 0; i < rounds; i++) {
-          world.acquire(wide, DOMAINS[0])
-          world.settle(world.leases.at(-1)!, 'challenged')
-          world.move(7_000)
-        }
-        const before = world.record('x', DOMAINS[0])
-        const leases = Array.from({ length: n }, () => {
-          world.acquire(wide, DOMAINS[0])
-          return world.leases.at(-1)!
-        })
-        const probes = leases.filter((lease, i) => leases.indexOf(lease) === i)
-        for (const lease of probes.sort(() => (order.next().value! % 2) - 0.5)) {
-          world.settle(lease, kind)
-          world.move(order.next().value! % 100)
-        }
-        expect(world.record('x', DOMAINS[0])?.strikes).toBe((before?.strikes ?? 0) + 1)
-        expect(world.record('x', DOMAINS[0])?.epoch).toBe((before?.epoch ?? 0) + 1)
-      }),
+      fc.property(
+        arbitrary,
+        fc.constantFrom('blocked', 'challenged'),
+        ([n, rounds, order], kind) => {
+          const world = new World({ health: QUICK, incident: calm })
+          const wide = [{ agentId: 'w', exit: 'x', maxConcurrency: 100 }]
+          for (let i = 0; i < rounds; i++) {
+            world.acquire(wide, DOMAINS[0])
+            world.settle(world.leases.at(-1)!, 'challenged')
+            world.move(7_000)
+          }
+          const before = world.record('x', DOMAINS[0])
+          const leases = Array.from({ length: n }, () => {
+            world.acquire(wide, DOMAINS[0])
+            return world.leases.at(-1)!
+          })
+          const probes = leases.filter((lease, i) => leases.indexOf(lease) === i)
+          for (const lease of probes.sort(() => (order.next().value! % 2) - 0.5)) {
+            world.settle(lease, kind)
+            world.move(order.next().value! % 100)
+          }
+          expect(world.record('x', DOMAINS[0])?.strikes).toBe((before?.strikes ?? 0) + 1)
+          expect(world.record('x', DOMAINS[0])?.epoch).toBe((before?.epoch ?? 0) + 1)
+        },
+      ),
       runs(200),
     )
   })
@@ -282,28 +298,52 @@ describe('health laws', () => {
   })
 
   it('store-equivalence: the packed store decides as plain loops do', () => {
+    const reached = new Map<string, number>()
+    const note = (what: string): unknown => reached.set(what, (reached.get(what) ?? 0) + 1)
     fc.assert(
       fc.property(policiesArbitrary, stepsArbitrary, (policies, steps) => {
         const naive = new NaiveHealth(policies, EXITS.length)
         const world = new World(policies)
-        for (const step of steps) follow(world, naive, step)
+        for (const step of steps) {
+          const { acquired, settled } = follow(world, naive, step)
+          if (acquired?.answer.kind === 'refused') note('refused')
+          if (acquired?.lease?.probe === true) note('probe')
+          if (settled === undefined) continue
+          const { answer, kind, open, lease } = settled
+          note(`${open ? 'in time' : 'late'} ${answer.kind}`)
+          if (lease.probe && open) note(`probe ${kind}`)
+          if (answer.changes.incident !== null) note('incident')
+          if (answer.breaker !== null) note('breaker')
+          if ((answer.record?.limitedStreak ?? 0) > 2) note('third rate limit')
+        }
       }),
-      runs(1_200),
+      runs(2_500),
     )
+    const wanted = [
+      ...['refused', 'probe', 'probe ok', 'probe blocked', 'probe neutral', 'incident', 'breaker'],
+      ...['in time applied', 'in time stale', 'late applied', 'late stale', 'third rate limit'],
+    ]
+    expect(wanted.filter((what) => !reached.has(what))).toEqual([])
   })
 
   it('transition: never throws, never changes its input, and answers the same object where nothing changed', () => {
     const event = fc.oneof(
       fc.record({
         kind: fc.constant('outcome' as const),
-        outcome: fc.record({ kind: fc.constantFrom('ok', 'rate_limited', 'challenged', 'blocked', 'neutral') }),
+        outcome: fc.record({
+          kind: fc.constantFrom('ok', 'rate_limited', 'challenged', 'blocked', 'neutral'),
+        }),
         epoch: fc.nat(4),
         leaseId: fc.constantFrom('p', 'q'),
         capped: fc.boolean(),
         exit: fc.constant('x'),
         domain: fc.constant('d'),
       }),
-      fc.record({ kind: fc.constant('probe' as const), leaseId: fc.constant('p'), deadlineMs: instantArbitrary }),
+      fc.record({
+        kind: fc.constant('probe' as const),
+        leaseId: fc.constant('p'),
+        deadlineMs: instantArbitrary,
+      }),
       fc.record({ kind: fc.constant('exclude' as const), untilMs: instantArbitrary }),
       fc.constant({ kind: 'restore' as const }),
     )
@@ -313,9 +353,13 @@ describe('health laws', () => {
         const after = transition(record, what as Parameters<typeof transition>[1], nowMs, QUICK)
         expect(record).toEqual(copy)
         if (after === null || after === record) return
-        expect(after.epoch).toBeGreaterThanOrEqual(record !== null && nowMs < record.forgetAtMs ? record.epoch : 0)
+        expect(after.epoch).toBeGreaterThanOrEqual(
+          record !== null && nowMs < record.forgetAtMs ? record.epoch : 0,
+        )
         expect(after.forgetAtMs % 60_000).toBe(0)
-        expect(after.strikes === 0 && after.rung > 0 && after.strikes !== record?.strikes).toBe(false)
+        expect(after.strikes === 0 && after.rung > 0 && after.strikes !== record?.strikes).toBe(
+          false,
+        )
       }),
       runs(2_000),
     )
@@ -358,40 +402,3 @@ const recordArbitrary: fc.Arbitrary<PairRecord> = fc
     },
   )
   .map((record) => record as PairRecord)
-
-/** One step in the store and in the naive twin, and all that a caller sees of both. */
-export function follow(world: World, naive: NaiveHealth, step: Step): void {
-  const { nowMs } = world
-  const wanted = step.do === 'acquire' ? step.of.map((i) => AGENTS[i]) : []
-  const domain = step.do === 'acquire' ? step.domain : ''
-  const choice = wanted.findIndex(
-    ({ agentId, exit, maxConcurrency }) =>
-      naive.verdict(exit, domain, nowMs) !== 'no' && naive.inFlight(agentId, nowMs) < maxConcurrency,
-  )
-  const probe = choice >= 0 && naive.verdict(wanted[choice].exit, domain, nowMs) === 'probe'
-  const { acquired, settled } = world.step(step)
-  if (acquired !== undefined) {
-    const { answer, lease } = acquired
-    expect(answer.kind === 'acquired' ? answer.index : -1).toBe(choice)
-    if (lease !== undefined) {
-      expect([lease.probe, lease.epoch]).toEqual([probe, naive.epoch(lease.exit, domain, nowMs)])
-      naive.take(lease, nowMs)
-    }
-  }
-  if (settled !== undefined && step.do === 'settle') {
-    const kind = naive.report(settled.lease, step.kind, step.retryAfterMs ?? 0, nowMs)
-    expect(settled.answer.kind).toBe(kind)
-  }
-  if (step.do === 'exclude') naive.exclude(step.exit, step.domain, nowMs + step.ms, nowMs)
-  if (step.do === 'restore') naive.restore(step.exit, step.domain, nowMs)
-  for (const name of DOMAINS) {
-    expect(world.incident(name)).toBe(naive.isOpen(name, world.nowMs))
-    for (const exit of EXITS) {
-      const record = world.record(exit, name)
-      expect([record?.epoch ?? 0, record?.strikes ?? 0]).toEqual([
-        naive.epoch(exit, name, world.nowMs),
-        naive.strikes(exit, name, world.nowMs),
-      ])
-    }
-  }
-}

@@ -49,7 +49,7 @@ const cost = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 1, max: 9 }) },
   { weight: 1, arbitrary: fc.integer({ min: 100, max: 258 }) },
 )
-/** Time passes (or steps back), then `key` asks for `cost`; `then` may peek, or give an earlier call back. */
+/** Time passes or steps back, then `key` asks for `cost`; `also` peeks, or gives an earlier call back. */
 const call = fc.record({
   passMs: fc.oneof(
     { weight: 8, arbitrary: fc.nat(4) },
@@ -57,7 +57,7 @@ const call = fc.record({
   ),
   key: fc.constantFrom('k0', 'k1', 'k2', 'k3', 'k4', 'k5'),
   cost,
-  then: fc.constantFrom('', '', '', 'peek', 'refund'),
+  also: fc.constantFrom('', '', '', 'peek', 'refund'),
   which: fc.nat(9),
 })
 const calls = fc.array(call, { minLength: 1, maxLength: 80, size: 'max' })
@@ -88,15 +88,15 @@ function play(
 ): void {
   let hits: Hit[] = []
   let nowMs = START_MS
-  for (const { passMs, key, cost, then, which } of script) {
+  for (const { passMs, key, cost, also, which } of script) {
     nowMs += passMs
     const request = { key, policies, cost, nowMs }
-    if (then === 'peek') limits.peek(request)
+    if (also === 'peek') limits.peek(request)
     const verdict = limits.consume(request)
     each(hits, request, verdict)
     if (verdict.allowed) hits = [...hits, { key, cost, atMs: verdict.atMs }]
     const back = hits.at(-1 - which)
-    if (then !== 'refund' || back === undefined) continue
+    if (also !== 'refund' || back === undefined) continue
     if (limits.refund({ ...back, policies, nowMs })) hits = hits.filter((hit) => hit !== back)
   }
 }
@@ -137,7 +137,7 @@ test(
     law(
       fc.tuple(exactTier, calls, maxKeys),
       ([policies, script, keys]) => {
-        const plain = script.map((each) => ({ ...each, then: '' }))
+        const plain = script.map((each) => ({ ...each, also: '' as const }))
         play(
           new MemoryLimits({ maxKeys: keys }),
           policies,
@@ -253,7 +253,7 @@ test(
         const asked = new MemoryLimits({ maxKeys: keys, maxPermits: 5 })
         const quiet = new MemoryLimits({ maxKeys: keys, maxPermits: 5 })
         let nowMs = START_MS
-        for (const [{ passMs, key, cost, then, which }, wish] of script) {
+        for (const [{ passMs, key, cost, also, which }, wish] of script) {
           nowMs += passMs
           const base = { key, policies, cost, nowMs }
           const request =
@@ -263,7 +263,7 @@ test(
           asked.peek({ ...request, nowMs: nowMs + which * 7 })
           const verdict = asked.consume(request)
           if (verdict.allowed) expect(quiet.consume(request)).toEqual(verdict)
-          if (then !== 'peek') continue
+          if (also !== 'peek') continue
           expect(asked.usage(key, policies, nowMs)).toEqual(quiet.usage(key, policies, nowMs))
           expect(asked.permits(key, nowMs)).toBe(quiet.permits(key, nowMs))
         }
@@ -282,7 +282,7 @@ test(
       ([policies, script]) => {
         const limits = new MemoryLimits()
         let nowMs = START_MS
-        for (const [{ passMs, key, cost }, wish] of script) {
+        for (const [index, [{ passMs, key, cost }, wish]] of script.entries()) {
           nowMs += Math.abs(passMs)
           const before = limits.usage(key, policies, nowMs)
           const heldBefore = limits.permits(key, nowMs)
@@ -317,7 +317,7 @@ test(
         play(
           limits,
           policies,
-          script.map((each) => ({ ...each, then: '' })),
+          script.map((each) => ({ ...each, also: '' as const })),
           (_, request, verdict) => {
             if (verdict.allowed) last = { ...request, atMs: verdict.atMs }
           },
@@ -390,10 +390,11 @@ test(
           nowMs += passMs
           // The victim tries twice its limit each time.
           for (let i = 0; i < limit * 2; i++) {
-            if (limits.consume({ key: 'victim', policies, cost: 1, nowMs }).allowed)
-              admittedMs.push(nowMs)
+            const { allowed } = limits.consume({ key: 'victim', policies, cost: 1, nowMs })
+            if (allowed) admittedMs.push(nowMs)
           }
-          const recent = admittedMs.filter((ms) => ms > nowMs - windowMs)
+          const afterMs = nowMs - windowMs
+          const recent = admittedMs.filter((ms) => ms > afterMs)
           expect(recent.length).toBeLessThanOrEqual(limit)
           const { keys: kept, lanes, bytes } = limits.size()
           expect(kept).toBeLessThanOrEqual(most)
@@ -465,8 +466,8 @@ test(
           if (what === 'take') {
             const request = { key, policies: [], cost: 1, nowMs, permit: { id, cap, deadlineMs } }
             const { allowed } = limits.consume(request)
-            if (allowed)
-              deadlines.set(name, Math.max(held ? (deadlines.get(name) ?? 0) : 0, deadlineMs))
+            const oldMs = held ? (deadlines.get(name) ?? 0) : 0
+            if (allowed) deadlines.set(name, Math.max(oldMs, deadlineMs))
           } else if (what === 'renew') {
             expect(limits.renew(key, id, deadlineMs, nowMs)).toBe(held)
             if (held) deadlines.set(name, deadlineMs)
@@ -474,7 +475,8 @@ test(
             expect(limits.release(key, id, nowMs)).toBe(held)
             deadlines.delete(name)
           }
-          const live = [...deadlines].filter(([each, ms]) => each.startsWith(key) && ms > nowMs)
+          const atMs = nowMs
+          const live = [...deadlines].filter(([each, ms]) => each.startsWith(key) && ms > atMs)
           expect(limits.permits(key, nowMs)).toBe(live.length)
           expect(live.length).toBeLessThanOrEqual(cap)
         }

@@ -28,7 +28,7 @@ export const floors: Group<Floor> = {
   },
   cases: [
     {
-      name: 'an empty call',
+      name: 'an empty call: reading the timer',
       run(floor) {
         floor.sum++
       },

@@ -47,10 +47,10 @@ function changes(fleet: Fleet): Row[] {
   const rows = [
     ...pauses(fleet, 'reweighted', (from, to) => agents.upsert(heavier.slice(from, to))),
     ...pauses(fleet, 'moved', (from, to) => agents.upsert(moved.slice(from, to))),
-    ...pauses(fleet, 'added', (from, to) => agents.upsert(added.slice(from, to))),
     ...pauses(fleet, 'removed', (from, to) =>
-      agents.remove(added.slice(from, to).map(({ id }) => id)),
+      agents.remove(fleet.agents.slice(from, to).map(({ id }) => id)),
     ),
+    ...pauses(fleet, 'added', (from, to) => agents.upsert(added.slice(from, to))),
   ]
   if (agents.size !== AGENTS) throw new Error(`${agents.size} agents are left`)
   return rows

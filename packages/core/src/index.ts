@@ -77,8 +77,16 @@ export {
 } from './geo/places.ts'
 export { distanceKm } from './geo/sphere.ts'
 
-export { classify } from './classify/classify.ts'
-export { domainOf, type DomainOptions } from './domain.ts'
+export {
+  classify,
+  type Classification,
+  type ClassifiedOutcome,
+  type ClassifyOptions,
+  type ResponseHeaders,
+  type TargetResponse,
+} from './classify/classify.ts'
+export { VENDOR_RULES, type VendorRule } from './classify/vendors.ts'
+export { domainOf, type DomainOptions, type UrlLike } from './domain.ts'
 export { systemClock, type Clock } from './clock.ts'
 export { hash32, seededRandom, type Random } from './random.ts'
 export { OstlerError, type ErrorCode, type Problem } from './errors.ts'

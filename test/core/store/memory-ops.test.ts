@@ -46,7 +46,9 @@ test('refuses a new record when every one is live, and takes one as soon as one 
   ops.begin({ ...start, id: 'b', runUntilMs: 300 })
   const third = { ...start, id: 'c', nowMs: 199 }
   expect(() => ops.begin(third)).toThrow(OstlerError)
-  expect(() => ops.begin(third)).toThrow('at most 2 idempotency records')
+  expect(() => ops.begin(third)).toThrow(
+    'at most 2 idempotency records can be live at once (maxRecords)',
+  )
   expect(ops.begin({ ...start, nowMs: 199 })).toMatchObject({ kind: 'running' })
   expect(ops.begin({ ...third, nowMs: 200 })).toEqual({ kind: 'started' })
 })
@@ -59,7 +61,7 @@ test('a step back of the clock revives nothing', () => {
 })
 
 test('refuses a bound that is not an integer from 1 to 10,000,000', () => {
-  for (const maxRecords of [0, 1.5, NaN, 10_000_001]) {
+  for (const maxRecords of [0, 1.5, Number.NaN, 10_000_001]) {
     expect(() => new MemoryOps({ maxRecords })).toThrow('maxRecords must be an integer')
   }
 })

@@ -7,7 +7,7 @@ const MOST_AGENTS = 4_000_000
  * Asks a scheduler that is thrown away: all at once, and one by one only if that is refused.
  */
 export function checkAgents(agents: readonly (Agent | null)[]): readonly (string | null)[] {
-  const scheduler = new Scheduler({ store: memoryStore(), maxAgents: MOST_AGENTS })
+  const scheduler = new Scheduler({ store: memoryStore({ maxAgents: MOST_AGENTS }) })
   const given = agents.filter((agent) => agent !== null)
   const reasons =
     refusal(scheduler, given) === null

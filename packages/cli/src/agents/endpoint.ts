@@ -22,6 +22,7 @@ const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/
 const IPV6 = /^(?=.*:.*:)[0-9a-f:]{2,39}(:\d{1,3}(\.\d{1,3}){3})?$/i
 const NAME = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i
 const MOST_CREDENTIAL = 1_024
+const LONE_SURROGATE = /\p{Surrogate}/u
 
 /** A reason why something is no endpoint; one clause, without credentials. */
 export class Reason {
@@ -113,7 +114,7 @@ export function checkEndpoint(endpoint: Endpoint): Endpoint | Reason {
     if (value.length > MOST_CREDENTIAL) {
       return new Reason(`${part} must have at most ${MOST_CREDENTIAL} characters`)
     }
-    if (hasControl(value) || !value.isWellFormed()) {
+    if (hasControl(value) || LONE_SURROGATE.test(value)) {
       return new Reason(`${part} has a control character or half a character`)
     }
   }

@@ -1,4 +1,4 @@
-import { exitOf, type Agent } from '@ostler/core'
+import type { Agent } from '@ostler/core'
 import { checkAgents } from './check.ts'
 import { isHeader, readCsv } from './csv.ts'
 import { Reason } from './endpoint.ts'
@@ -43,7 +43,7 @@ export function importAgents(text: string, options: ImportOptions = {}): Importe
     format,
     entries: entries.length,
     agents,
-    exits: new Set(agents.map(exitOf)).size,
+    exits: new Set(agents.map(({ id, exitIp }) => exitIp ?? id)).size,
     folded,
     bad,
     notes,

@@ -48,16 +48,19 @@ export function pickCommand(ostler: Command, io: Io, setExitCode: (code: number)
     .option('--json', 'print all that explain gives')
     .addHelpText('after', STATE_HELP)
     .action(async (url: string, options: Options) => {
-      const { agents, nowMs, scheduler, scheduled } = await stable(io, options)
+      const agents = await fleetOf(io, options)
+      const { state, what } = await stateOf(io, options)
+      const nowMs = state.nowMs ?? io.nowMs()
+      const scheduler = schedulerOf(agents, options.seed, nowMs)
+      applyState(scheduler, agents, state, nowMs, what)
       const explained = scheduler.explain(requestOf(url, options))
       scheduler.close()
       const domain = domainOf(url)
       io.out(
         options.json
-          ? `${JSON.stringify({ domain, nowMs: scheduled, ...withoutUrls(explained) }, null, 2)}\n`
+          ? `${JSON.stringify({ domain, nowMs, ...withoutUrls(explained) }, null, 2)}\n`
           : explainedText(explained, domain, options.why === true, nowMs),
       )
-      void agents
       if (explained.kind === 'exhausted') setExitCode(EXIT.noAgent)
     })
 }
@@ -66,3 +69,68 @@ const STATE_HELP = `
 A state file is { "nowMs"?, "exclusions"?: [{ "agent" or "exit", "domain" or "*",
 "untilMs" or "forMs" }], "drained"?: [ids] }, with times in ms since the epoch.
 Exits with 3 when there is no agent to pick.`
+
+/** A scheduler whose clock stands still, with these agents. */
+export function schedulerOf(
+  agents: readonly Agent[],
+  seed: number,
+  nowMs: number,
+): Scheduler<'sync'> {
+  const scheduler = new Scheduler({
+    store: memoryStore({ maxAgents: 4_000_000 }),
+    clock: { nowMs: () => nowMs },
+    random: seededRandom(seed),
+  })
+  scheduler.agents.upsert(agents)
+  return scheduler
+}
+
+async function fleetOf(io: Io, { agents: path, seed }: Options): Promise<readonly Agent[]> {
+  if (path !== undefined) {
+    const imported = await readAgents(io, path)
+    complain(io, imported)
+    return imported.agents
+  }
+  const { agents } = placeFleet(builtinScenario('quick'), seed)
+  io.err(`no --agents: a demo fleet of ${agents.length} agents in real cities\n`)
+  return agents
+}
+
+async function stateOf(
+  io: Io,
+  { state: path }: Options,
+): Promise<{ readonly state: State; readonly what: string }> {
+  if (path === undefined) return { state: { exclusions: [], drained: [] }, what: '' }
+  const what = nameOf(path)
+  return { state: parseState(await readJson(io, path), what), what }
+}
+
+function requestOf(url: string, options: Options): PickRequest {
+  const { geo, session, avoid, pin, tags } = options
+  return {
+    url,
+    seed: options.seed,
+    ...(geo === undefined ? {} : { geo }),
+    ...(session === undefined ? {} : { session }),
+    ...(avoid === undefined ? {} : { avoid: listOf(avoid) }),
+    ...(pin === undefined ? {} : { pin: listOf(pin) }),
+    ...(tags === undefined ? {} : { tags: listOf(tags) }),
+  }
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+/** Urls may hold credentials: they are not shown. */
+function withoutUrls(explained: Explained) {
+  const candidates = explained.candidates.map((candidate) => ({
+    ...candidate,
+    agent: shownAgent(candidate.agent),
+  }))
+  if (explained.kind === 'exhausted') return { ...explained, candidates }
+  return { ...explained, agent: shownAgent(explained.agent), candidates }
+}

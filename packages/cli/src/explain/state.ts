@@ -1,5 +1,4 @@
-import type { Agent, Problem, Scheduler } from '@ostler/core'
-import { exitOf, OstlerError } from '@ostler/core'
+import { OstlerError, type Agent, type Problem, type Scheduler } from '@ostler/core'
 
 /**
  * What is known of a fleet at an instant, so that one can ask what would be picked if it were so. As JSON:
@@ -82,7 +81,7 @@ export function applyState(
   nowMs: number,
   what: string,
 ): void {
-  const ofExit = new Map(agents.map((agent) => [exitOf(agent), agent.id]))
+  const ofExit = new Map(agents.map((agent) => [agent.exitIp ?? agent.id, agent.id]))
   const known = new Set(agents.map((agent) => agent.id))
   const problems: Problem[] = []
   const ids = state.exclusions.map(({ agent, exit }, i) => {

@@ -6,7 +6,7 @@
 
 import { Arena, SEGMENT_BITS, SEGMENT_MASK } from './arena.ts'
 import { BASE_STEP_MS, CLASS, MOST_OFFSET, PAIRS, rewriteWith, rewriteWithout } from './rewrite.ts'
-import { BLOCK, META, NEWEST, RING, Slots, startOf, SUM, WINDOW } from './slots.ts'
+import { BLOCK, META, NEWEST, RING, type Slots, startOf, SUM, WINDOW } from './slots.ts'
 
 export class HitLogs {
   readonly arena: Arena = new Arena()
@@ -123,7 +123,7 @@ export class HitLogs {
   /**
    * Adds `cost` at the effective time `atMs` to what {@link used} found: `used` cost after the
    * first `dead` entries, which go. Remembers `windowMs`. `pairs`: how the policy keeps entries; a
-   * log that was kept in the other way is converted.
+   * log that is kept in the other way is converted when it must grow.
    */
   add(
     slot: number,
@@ -163,8 +163,8 @@ export class HitLogs {
     words[start + RING] = ((head << 16) | count) >>> 0
     words[start + SUM] = used
     const added = width === 1 ? 1 : cost
-    const room = width === 1 && at === newest ? true : count + added <= mask + 1
-    if (pairs !== (width === 1) || at < newest || at > MOST_OFFSET || !room) {
+    const room = (width === 1 && at === newest) || count + added <= mask + 1
+    if (at < newest || at > MOST_OFFSET || !room) {
       rewriteWith(this.arena, words, start, atMs, cost, pairs)
       return
     }

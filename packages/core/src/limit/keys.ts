@@ -136,8 +136,7 @@ export class KeyTable {
 
   #name(slot: number, key: string): void {
     const segment = slot >>> NAMES_BITS
-    if (segment === this.#names.length)
-      this.#names.push(new Array<string>(1 << NAMES_BITS).fill(''))
+    if (segment === this.#names.length) this.#names.push([])
     this.#names[segment][slot & ((1 << NAMES_BITS) - 1)] = key
   }
 

@@ -161,7 +161,8 @@ function quantumProblems(
   const entries = logEntries(policy['limit'] as number, windowMs, quantumMs as number)
   if (entries <= MAX_LOG_ENTRIES) return
   const least = leastQuantum(windowMs)
-  const message = `must be at least ${least} here: a key may need at most ${MAX_LOG_ENTRIES} log entries, got ${shown(quantumMs)} (${entries} entries)`
+  const why = `a key may need at most ${MAX_LOG_ENTRIES} log entries`
+  const message = `must be at least ${least} (${why}), got ${shown(quantumMs)} (${entries} entries)`
   problems.push({ path: `${path}.quantumMs`, message })
 }
 
@@ -201,7 +202,8 @@ function smoothProblems(
   const burst = smooth['burst'] as number
   const most = Math.floor((Number.MAX_SAFE_INTEGER - limit) / (policy['windowMs'] as number))
   if (burst <= most) return
-  const message = `must be at most ${most} with this windowMs (its arithmetic is exact), got ${burst}`
+  const why = 'with this windowMs (its arithmetic is exact)'
+  const message = `must be at most ${most} ${why}, got ${burst}`
   problems.push({ path: `${path}.smooth.burst`, message })
 }
 

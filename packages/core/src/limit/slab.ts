@@ -29,7 +29,7 @@ export interface Slab<P extends ResolvedPolicy> {
   /** Counts the call that the last check admitted; with the same arguments. */
   commit(key: string, policy: P, cost: number, nowMs: number): void
   /**
-   * Cost that the key has used; and sets `limit` and `resetAtMs`. Changes nothing but the results.
+   * Cost that the key has used; sets `limit` and `resetAtMs`. Changes nothing but the results.
    */
   usedBy(key: string, policy: P, nowMs: number): number
   /** Gives back a call that was admitted at `atMs`; false where nothing of it is left. */

@@ -1,4 +1,4 @@
-import { exitOf, type Agent, type StoredAgent } from './agent.ts'
+import { exitOf, type StoredAgent } from './agent.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
 import { Exits } from './exits.ts'
 import { ExpiryHeap } from './expiry.ts'
@@ -97,18 +97,23 @@ export class Fleet {
     }
   }
 
-  /** Tells of the agents of a bulk change beforehand, so that each place grows once. */
-  expect(agents: readonly Agent[]): void {
-    for (const agent of agents) {
-      if (!this.#byId.has(agent.id)) this.gazetteer.placeFor(agent).wanted++
+  /**
+   * Adds or replaces agents, in order; in-flight counts and latencies outlive a replacement. Each place grows once.
+   * O(log n) an agent.
+   */
+  putAll(agents: readonly StoredAgent[], onPut: (agent: number, isNew: boolean) => void): void {
+    const places: (Place | null)[] = agents.map((agent) => {
+      if (this.#byId.has(agent.id)) return null
+      const place = this.gazetteer.placeFor(agent)
+      place.wanted++
+      return place
+    })
+    for (let i = 0; i < agents.length; i++) {
+      const place = places[i]
+      const known = place === null ? (this.#byId.get(agents[i].id) as number) : -1
+      if (place === null) this.#replace(known, agents[i])
+      onPut(place === null ? known : this.#admit(agents[i], place), place !== null)
     }
-  }
-
-  /** Adds or replaces an agent; in-flight counts and latency outlive a replacement. O(log n). */
-  put(agent: StoredAgent): void {
-    const known = this.#byId.get(agent.id)
-    if (known === undefined) this.#add(agent)
-    else this.#replace(known, agent)
   }
 
   remove(id: string): void {
@@ -156,7 +161,17 @@ export class Fleet {
     return true
   }
 
-  #add(agent: StoredAgent): void {
+  /** Adds an agent at the place that waits for it, unless it came twice in one bulk change. */
+  #admit(agent: StoredAgent, place: Place): number {
+    const known = this.#byId.get(agent.id)
+    if (known === undefined) return this.#add(agent, place)
+    place.wanted--
+    this.#closeIfEmpty(place)
+    this.#replace(known, agent)
+    return known
+  }
+
+  #add(agent: StoredAgent, place: Place): number {
     const number = this.#vacant.pop() ?? this.agents.length
     if (number >= this.positions.length) this.#grow()
     this.agents[number] = agent
@@ -166,8 +181,9 @@ export class Fleet {
     this.lastPicks[number] = 0
     this.#describe(number, agent)
     this.#exits.join(number, agent)
-    this.#enterPlace(number, this.gazetteer.placeFor(agent))
+    this.#enterPlace(number, place)
     this.#refresh(number)
+    return number
   }
 
   #replace(number: number, agent: StoredAgent): void {
@@ -236,7 +252,11 @@ export class Fleet {
     this.positions[agent] = NOWHERE
     this.#places[agent] = null
     place.agents--
-    if (place.agents === 0) this.gazetteer.close(place)
+    this.#closeIfEmpty(place)
+  }
+
+  #closeIfEmpty(place: Place): void {
+    if (place.agents === 0 && place.wanted === 0) this.gazetteer.close(place)
   }
 
   #grow(): void {

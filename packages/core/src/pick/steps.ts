@@ -29,6 +29,9 @@ export class Steps {
   #dead: ReadonlySet<Cell> | null = null
   #among: Iterable<Place> | null = null
   #wish = 0
+  /** Steps of whole countries by label; they hold while no country is opened. */
+  readonly #whole: Map<string, Step> = new Map()
+  #countries = 0
   #stage: 'wishes' | 'outward' | 'nowhere' | 'done' = 'done'
 
   constructor(fleet: Fleet) {
@@ -109,26 +112,50 @@ export class Steps {
 
   #anywhere(hint: GeoHint | null): Step {
     const never = hint?.never ?? []
-    const countries = this.#fleet.ranges.countries.filter((country) => !never.includes(country))
-    return wholeCountries('anywhere', null, countries)
+    return this.#wholeStep('anywhere', null, never, 0, NO_COUNTRY + 1)
   }
 
   #wished(wish: Exclude<GeoWish, { kind: 'point' }>, hint: GeoHint): Step {
     switch (wish.kind) {
       case 'country':
-        return wholeCountries(countryCodes[wish.country], 0, [wish.country])
+        return this.#wholeStep(countryCodes[wish.country], 0, [], wish.country, wish.country + 1)
       case 'continent': {
         const [from, to] = continentRange(wish.continent) ?? [0, 0]
-        const countries = this.#fleet.ranges.countries.filter(
-          (country) => country >= from && country < to && !hint.never.includes(country),
-        )
-        return wholeCountries(wish.continent, 0, countries)
+        return this.#wholeStep(wish.continent, 0, hint.never, from, to)
       }
       case 'region':
         return this.#region(wish.region)
       default:
         return wish satisfies never
     }
+  }
+
+  /** Whole countries with indexes in [from, to), the vetoed left out. Without vetoes it is kept for the next walk. */
+  #wholeStep(
+    label: string,
+    distanceKm: number | null,
+    never: readonly number[],
+    from: number,
+    to: number,
+  ): Step {
+    const open = this.#fleet.ranges.countries
+    if (open.length !== this.#countries) this.#whole.clear()
+    this.#countries = open.length
+    const known = never.length === 0 ? this.#whole.get(label) : undefined
+    if (known !== undefined) return known
+    const countries = open.filter(
+      (country) => country >= from && country < to && !never.includes(country),
+    )
+    const step = {
+      label,
+      distanceKm,
+      place: null,
+      countries,
+      starts: countries.map(() => 0),
+      ends: countries.map(() => TO_THE_END),
+    }
+    if (never.length === 0) this.#whole.set(label, step)
+    return step
   }
 
   #region(region: string): Step {
@@ -145,21 +172,6 @@ export class Steps {
       starts: spans.map((span) => span[1]),
       ends: spans.map((span) => span[2]),
     }
-  }
-}
-
-function wholeCountries(
-  label: string,
-  distanceKm: number | null,
-  countries: readonly number[],
-): Step {
-  return {
-    label,
-    distanceKm,
-    place: null,
-    countries,
-    starts: countries.map(() => 0),
-    ends: countries.map(() => TO_THE_END),
   }
 }
 

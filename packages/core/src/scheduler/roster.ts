@@ -42,8 +42,7 @@ export class Roster {
   /** Takes in agents that this process itself has just put, as the store's versions up to `version`. */
   put(agents: readonly StoredAgent[], version: number, nowMs: number): boolean {
     if (version !== this.#version + agents.length) return false
-    this.fleet.expect(agents)
-    for (const agent of agents) this.#put(agent, nowMs)
+    this.fleet.putAll(agents, (number, isNew) => this.#arrived(number, isNew, nowMs))
     this.#version = version
     return true
   }
@@ -51,7 +50,7 @@ export class Roster {
   #apply(change: AgentChange, nowMs: number): void {
     switch (change.kind) {
       case 'put':
-        return this.#put(change.agent, nowMs)
+        return this.fleet.putAll([change.agent], (n, isNew) => this.#arrived(n, isNew, nowMs))
       case 'removed':
         return this.#remove(change.id)
       case 'breaker': {
@@ -67,12 +66,9 @@ export class Roster {
     }
   }
 
-  #put(agent: StoredAgent, nowMs: number): void {
-    const known = this.fleet.size
-    this.fleet.put(agent)
-    const number = this.fleet.find(agent.id)
-    if (this.#downUntilMs.size > 0 || this.#exitUntilMs.size > 0) this.#rest(number, nowMs)
-    if (this.fleet.size === known) this.slots.review(number)
+  #arrived(agent: number, isNew: boolean, nowMs: number): void {
+    if (this.#downUntilMs.size > 0 || this.#exitUntilMs.size > 0) this.#rest(agent, nowMs)
+    if (!isNew) this.slots.review(agent)
   }
 
   #remove(id: string): void {

@@ -3,11 +3,11 @@
 // the only thing allocated.
 
 import { OstlerError, expectInteger, throwIfAny, type Problem } from '../errors.ts'
-import { Permits } from '../limit/permit.ts'
 import { MAX_LIMIT, type ResolvedPolicy } from '../limit/policy.ts'
 import { ExactSlab, type Slab } from '../limit/slab.ts'
 import { SmoothSlab } from '../limit/smooth.ts'
 import { ExpiringMap } from './expiring.ts'
+import { MemoryPermits } from './memory-permits.ts'
 import type { ConsumeRequest, RefundRequest, Usage, Verdict } from './store.ts'
 
 export interface MemoryLimitsOptions {
@@ -51,8 +51,10 @@ export class MemoryLimits {
   readonly #seed: number
   readonly #exact = new Map<string, ExactSlab>()
   readonly #smooth = new Map<string, SmoothSlab>()
-  readonly #permits: Permits
+  readonly #permits: MemoryPermits
   readonly #ops: ExpiringMap<Op>
+  /** The slabs of the call in hand, by policy. */
+  readonly #slabs: Slab<ResolvedPolicy>[] = []
   #lastMs = 0
 
   constructor(options: MemoryLimitsOptions = {}) {
@@ -66,16 +68,16 @@ export class MemoryLimits {
     this.#maxKeys = maxKeys
     this.#maxOps = maxOps
     this.#seed = seed
-    this.#permits = new Permits(maxPermits)
+    this.#permits = new MemoryPermits(maxPermits)
     this.#ops = new ExpiringMap(maxOps)
   }
 
   /**
    * Admits the call if every policy and the permit have room, then counts it in all; else changes
    * nothing. An opId that was admitted gives its verdict again until the longest window of that
-   * call (or its permit, if later) is over; once given back it is decided afresh. O(policies * log
-   * hits).
-   * @throws OstlerError STORE_FULL when an admitted opId can't be remembered; then nothing has changed.
+   * call (or its permit, if later) is over; once given back it is decided afresh.
+   * O(policies * log hits). @throws OstlerError STORE_FULL when an admitted opId can't be remembered,
+   * or at more than 1,024 policy names; then nothing has changed.
    */
   consume(request: ConsumeRequest): Verdict {
     return this.#decide(request, true)
@@ -170,6 +172,7 @@ export class MemoryLimits {
     for (let i = 0; i < policies.length; i++) {
       const policy = policies[i]
       const slab = this.#slabFor(policy)
+      this.#slabs[i] = slab
       const waitMs = slab.check(key, policy, cost, nowMs)
       if (!binds(waitMs, slab.remaining, retryMs, remaining)) continue
       name = policy.name
@@ -209,7 +212,7 @@ export class MemoryLimits {
     const nowMs = verdict.atMs
     if (opId !== undefined) this.#remember(request, opId, verdict)
     for (let i = 0; i < policies.length; i++) {
-      this.#slabFor(policies[i]).commit(key, policies[i], cost, nowMs)
+      this.#slabs[i].commit(key, policies[i], cost, nowMs)
     }
     if (permit !== undefined) this.#permits.commit(key, permit.id, permit.deadlineMs, nowMs)
     this.#lastMs = nowMs
@@ -236,13 +239,13 @@ export class MemoryLimits {
   #slabFor(policy: ResolvedPolicy): Slab<ResolvedPolicy> {
     const slab =
       policy.kind === 'exact' ? this.#exact.get(policy.name) : this.#smooth.get(policy.name)
-    return (slab ?? this.#addSlab(policy)) as Slab<ResolvedPolicy>
+    return slab ?? this.#addSlab(policy)
   }
 
   #addSlab(policy: ResolvedPolicy): ExactSlab | SmoothSlab {
     if (this.#exact.size + this.#smooth.size >= MAX_NAMES) {
-      const message = `at most ${MAX_NAMES} policy names can be in use, got one more: ${policy.name}`
-      throw new OstlerError('STORE_FULL', message)
+      const message = `at most ${MAX_NAMES} policy names can be in use`
+      throw new OstlerError('STORE_FULL', `${message}, got one more: ${policy.name}`)
     }
     if (policy.kind === 'exact') {
       const slab = new ExactSlab(this.#maxKeys, this.#seed)

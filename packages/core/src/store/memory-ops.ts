@@ -50,8 +50,8 @@ export class MemoryOps {
       return { kind: 'done', value: known.value }
     }
     if (!this.#records.hasRoom(id, nowMs)) {
-      const message = `at most ${this.#maxRecords} idempotency records (maxRecords) can be live at once`
-      throw new OstlerError('STORE_FULL', message)
+      const message = `at most ${this.#maxRecords} idempotency records can be live at once`
+      throw new OstlerError('STORE_FULL', `${message} (maxRecords)`)
     }
     this.#lastMs = nowMs
     const untilMs = Math.min(runUntilMs, expiresAtMs)
@@ -70,9 +70,11 @@ export class MemoryOps {
     if (known?.kind !== 'running' || known.fingerprint !== fingerprint) return false
     this.#lastMs = nowMs
     const { expiresAtMs } = known
-    if (value === null) this.#records.delete(id)
-    else
-      this.#records.set(id, { kind: 'done', fingerprint, value, expiresAtMs }, expiresAtMs, nowMs)
+    if (value === null) {
+      this.#records.delete(id)
+      return true
+    }
+    this.#records.set(id, { kind: 'done', fingerprint, value, expiresAtMs }, expiresAtMs, nowMs)
     return true
   }
 }

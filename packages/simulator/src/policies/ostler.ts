@@ -57,7 +57,8 @@ class Ostler implements Picker<Lease> {
     nowMs: number,
   ): void {
     this.#nowMs = nowMs
-    const told = this.#scheduler.report(lease, { ...outcome, latencyMs })
-    void told
+    const settled = this.#scheduler.report(lease, { ...outcome, latencyMs })
+    // Entering an exclusion raises the pair's epoch.
+    if (settled.kind === 'applied' && (settled.record?.epoch ?? 0) > lease.epoch) this.exclusions++
   }
 }

@@ -8,15 +8,23 @@ export function admitCommand(request: AdmitRequest): Command {
   return command(
     () => `admit(${literal(request)})`,
     (world) => {
-      const asked = request.opId === undefined ? 'not taken' : `op:${request.opId}`
+      const asked = request.opId ?? 'not taken'
       const expected = world.limiter.peek(consumeOf(world, request, asked))
       same(verdictOf(world.scheduler.peek(request)), expected, 'peek')
+      const first = world.remembered(request.key, request.opId)
+      const again = first !== undefined && literal(world.requests.get(first)) === literal(request)
       const decision = world.scheduler.admit(request)
       same(verdictOf(decision), expected, 'admit')
+      if (first !== undefined) {
+        // Another request under the same name is given the first one's verdict, and no promise more.
+        if (again) same(decision, first, 'idempotent-op: the repeat')
+        return
+      }
       const { permit } = decision
       world.limiter.consume(consumeOf(world, request, permit?.id ?? asked))
       if (!decision.allowed) return
       world.decisions.push(decision)
+      world.requests.set(decision, request)
       if (permit !== undefined) world.permits.push(permit)
     },
   )

@@ -36,6 +36,7 @@ export function commandArbitrary(pools: ScriptPools): fc.Arbitrary<Command> {
   const request = requestArbitrary(pools)
   const nth = fc.oneof({ weight: 4, arbitrary: fc.nat(2) }, { weight: 1, arbitrary: fc.nat(30) })
   const span = fc.constantFrom(...SPANS)
+  const awhile = fc.constantFrom(...SPANS.filter((ms) => ms > 0))
   const id = fc.constantFrom(...ids)
   const domain = fc.constantFrom(...domains)
   const target = fc.constantFrom(...domains, '*')
@@ -49,7 +50,7 @@ export function commandArbitrary(pools: ScriptPools): fc.Arbitrary<Command> {
     { weight: 8, arbitrary: span.map(advanceCommand) },
     { weight: 2, arbitrary: fc.nat(1).map(advanceToRetryCommand) },
     { weight: 1, arbitrary: span.map(backCommand) },
-    { weight: 2, arbitrary: fc.tuple(id, target, span).map((a) => health.excludeCommand(...a)) },
+    { weight: 2, arbitrary: fc.tuple(id, target, awhile).map((a) => health.excludeCommand(...a)) },
     { weight: 2, arbitrary: fc.tuple(id, target).map((a) => health.restoreCommand(...a)) },
     { weight: 1, arbitrary: domain.map(health.healthCommand) },
     { weight: 3, arbitrary: id.chain(agentArbitrary).map(upsertCommand) },

@@ -1,4 +1,4 @@
-import type { Agent, Decision, Lease, Permit, PickRequest, Scheduler, Tier } from '@ostler/core'
+import type { AdmitRequest, Agent, Decision, Lease, Permit, PickRequest, Scheduler, Tier } from '@ostler/core'
 import type { ManualClock } from '../clock.ts'
 import { NaiveLimiter } from '../naive/limiter.ts'
 import { NaiveScheduler, type NaiveOptions } from '../naive/scheduler.ts'
@@ -21,6 +21,7 @@ export class World {
   /** Every admitted decision, and the permits of those that have one. */
   readonly decisions: Decision[] = []
   readonly permits: Permit[] = []
+  readonly requests: Map<Decision, AdmitRequest> = new Map()
   readonly refunded: Set<Decision> = new Set()
   /** The last `retryAtMs` that a refusal named; 0 before any. */
   retryAtMs = 0
@@ -49,6 +50,12 @@ export class World {
   /** What the model would pick. */
   ask(request: PickRequest): NaivePick {
     return this.naive.explain(this.question(request))
+  }
+
+  /** The decision of an operation that is still remembered. */
+  remembered(key: string, opId: string | undefined): Decision | undefined {
+    if (opId === undefined || !this.limiter.remembers(key, opId, this.nowMs())) return undefined
+    return this.decisions.findLast((known) => known.key === key && known.opId === opId)
   }
 
   upsert(agents: readonly Agent[]): void {

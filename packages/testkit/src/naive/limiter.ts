@@ -63,6 +63,11 @@ export class NaiveLimiter {
     return given
   }
 
+  /** Whether an admitted operation would give its verdict again. */
+  remembers(key: string, opId: string, nowMs: number): boolean {
+    return this.#op(key, opId, nowMs) !== undefined
+  }
+
   usage(key: string, policies: readonly ResolvedPolicy[], nowMs: number): readonly Usage[] {
     return policies.map((policy) => {
       const hits = this.#counting(key, exact(policy), nowMs)

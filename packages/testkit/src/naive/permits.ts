@@ -15,7 +15,9 @@ export class NaivePermits {
   }
 
   ask(key: string, permit: PermitRequest, nowMs: number): Verdict {
-    const others = this.#of(key, nowMs).filter((held) => held.id !== permit.id)
+    const all = this.#of(key, nowMs)
+    const others = all.filter((held) => held.id !== permit.id)
+    const latestMs = Math.max(nowMs, ...all.map((held) => held.deadlineMs))
     const deadlines = others.map((held) => held.deadlineMs).toSorted((a, b) => a - b)
     const allowed = others.length < permit.cap
     const left = Math.max(0, permit.cap - others.length - (allowed ? 1 : 0))
@@ -25,16 +27,17 @@ export class NaivePermits {
       policy: 'permits',
       limit: permit.cap,
       remaining: left,
-      resetAtMs: Math.max(...deadlines, allowed ? permit.deadlineMs : nowMs),
+      resetAtMs: allowed ? Math.max(latestMs, permit.deadlineMs) : latestMs,
       retryAfterMs: allowed ? 0 : freed - nowMs,
       atMs: nowMs,
     }
   }
 
+  /** Takes a permit; one that is held already is extended, never shortened. */
   take(key: string, id: string, deadlineMs: number, nowMs: number): void {
     const held = this.#of(key, nowMs).find((other) => other.id === id)
     if (held === undefined) this.#held.push({ key, id, deadlineMs })
-    else held.deadlineMs = deadlineMs
+    else held.deadlineMs = Math.max(held.deadlineMs, deadlineMs)
   }
 
   renew(key: string, id: string, deadlineMs: number, nowMs: number): boolean {

@@ -43,10 +43,12 @@ export function naiveRetryAtMs(fleet: readonly Agent[], standing: NaiveStanding)
   return firstMs === Infinity ? null : firstMs
 }
 
+/** Those that are down count as that, whether they are excluded besides or not. */
 export function naiveCounts(fleet: readonly Agent[], standing: NaiveStanding): PickCounts {
+  const up = fleet.filter((agent) => !standing.isDown(agent))
   return {
     agents: fleet.length,
-    excluded: fleet.filter((agent) => standing.isExcluded(agent)).length,
+    excluded: up.filter((agent) => standing.isExcluded(agent)).length,
     down: fleet.filter((agent) => standing.isDown(agent)).length,
     busy: fleet.filter((agent) => standing.isFull(agent)).length,
   }
