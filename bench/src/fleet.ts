@@ -37,13 +37,13 @@ export function placedAgents(count: number, seed = 1): Agent[] {
 }
 
 /** Adds agents as an embedder would who loads them from a file. */
-export function fill(scheduler: Scheduler<'sync'>, agents: readonly Agent[]): void {
+export function fill(scheduler: Scheduler, agents: readonly Agent[]): void {
   for (let i = 0; i < agents.length; i += 10_000) {
     scheduler.agents.upsert(agents.slice(i, i + 10_000))
   }
 }
 
-export function benchScheduler(clock: Clock): Scheduler<'sync'> {
+export function benchScheduler(clock: Clock): Scheduler {
   return new Scheduler({
     store: memoryStore(),
     clock,

@@ -2,7 +2,7 @@
 
 const LIMIT = 'packages/core/src/limit'
 const STORE = 'packages/core/src/store/memory-limits.ts'
-const tests = ['test/core/limit/twin.test.ts']
+const tests = ['test/properties/limits.test.ts', 'test/core/limit/twin.test.ts']
 
 export const limits = [
   {

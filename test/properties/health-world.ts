@@ -78,7 +78,7 @@ const kindArbitrary = fc.constantFrom<OutcomeKind>(
 )
 const everywhereArbitrary = fc.constantFrom(...DOMAINS, ...DOMAINS, '*')
 
-export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
@@ -125,11 +125,32 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
-export const stepsArbitrary: fc.Arbitrary<readonly Step[]> = fc.array(stepArbitrary, {
-  minLength: 1,
-  maxLength: 60,
-  size: 'max',
-})
+/** The same dispatch and outcome several times over: what only a row of them brings about. */
+const rowArbitrary: fc.Arbitrary<readonly Step[]> = fc
+  .record({
+    of: fc.nat(AGENTS.length - 1),
+    domain: domainArbitrary,
+    kind: kindArbitrary,
+    times: fc.integer({ min: 1, max: 4 }),
+    ms: fc.constantFrom(1, 2_400, 12_500, 31_000, 150_000),
+  })
+  .map(({ of, domain, kind, times, ms }) =>
+    Array.from({ length: times }, (): Step[] => [
+      { do: 'acquire', of: [of], domain },
+      { do: 'settle', lease: 0, kind },
+      { do: 'move', ms },
+    ]).flat(),
+  )
+
+export const stepsArbitrary: fc.Arbitrary<readonly Step[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 5, arbitrary: stepArbitrary.map((step): readonly Step[] => [step]) },
+      { weight: 1, arbitrary: rowArbitrary },
+    ),
+    { minLength: 1, maxLength: 60, size: 'max' },
+  )
+  .map((parts) => parts.flat())
 
 /** What a step came to. */
 export interface Seen {

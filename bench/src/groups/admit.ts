@@ -6,7 +6,7 @@ import { zipfRanks } from '../random.ts'
 
 interface Admitting {
   readonly clock: BenchClock
-  readonly scheduler: Scheduler<'sync'>
+  readonly scheduler: Scheduler
   readonly keys: readonly string[]
   readonly ranks: Uint32Array
   next: number

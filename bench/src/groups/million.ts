@@ -10,7 +10,7 @@ const NAME = 'a fleet of 1,000,000'
 
 interface Fleet {
   readonly clock: BenchClock
-  readonly scheduler: Scheduler<'sync'>
+  readonly scheduler: Scheduler
   readonly agents: readonly Agent[]
 }
 

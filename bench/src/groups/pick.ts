@@ -30,7 +30,7 @@ export type Share = (typeof SHARES)[number]
 
 interface Picking {
   readonly clock: BenchClock
-  readonly scheduler: Scheduler<'sync'>
+  readonly scheduler: Scheduler
   readonly excluded: ReadonlySet<string>
   seed: number
   picked: number

@@ -114,6 +114,15 @@ test('an opId is remembered for its longest window, per key, and given back once
   expect(limits.consume(op)).toMatchObject({ allowed: true, remaining: 2 })
 })
 
+test('an opId gives back its own call and no other', () => {
+  const limits = new MemoryLimits()
+  limits.consume({ ...call, opId: 'o' })
+  limits.consume({ ...call, nowMs: NOW_MS + 1 })
+  const other = { ...call, opId: 'o', atMs: NOW_MS + 1, nowMs: NOW_MS + 1 }
+  expect(limits.refund(other)).toBe(false)
+  expect(limits.usage('k', [minute], NOW_MS + 1)[0].used).toBe(2)
+})
+
 test('an op given back and done again counts again', () => {
   const limits = new MemoryLimits()
   const op = { ...call, opId: 'o', cost: 3 }

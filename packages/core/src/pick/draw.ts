@@ -4,7 +4,7 @@ import type { Random } from '../random.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
 import type { Fleet } from './fleet.ts'
 import { refusalOf, type Query } from './query.ts'
-import { TO_THE_END, type Step } from './steps.ts'
+import type { Step } from './steps.ts'
 import type { View } from './view.ts'
 
 /** A latency that nothing is known of counts as this. */
@@ -26,9 +26,8 @@ export class Draw {
   #query: Query | null = null
   #step: Step | null = null
   #probation = false
-  /** Per span of the step: how many of the wanted kind it holds. */
-  counts: Uint32Array = new Uint32Array(256)
-  readonly #byCountry = new Uint32Array(256)
+  /** Per span of a step that is not of whole countries: how many of the wanted kind it holds. */
+  #counts = new Uint32Array(256)
   readonly #passing: number[] = []
   /** How many of the wanted kind the step holds. */
   count = 0
@@ -39,7 +38,7 @@ export class Draw {
     this.#fleet = fleet
   }
 
-  /** Turns to a step and counts its healthy agents, or those on probation. O(spans * log n). */
+  /** Turns to a step and counts its healthy agents, or those on probation. O(spans * log n), or O(countries). */
   aim(view: View<unknown>, query: Query, step: Step, probation: boolean): void {
     this.#view = view
     this.#query = query
@@ -47,26 +46,23 @@ export class Draw {
     this.#probation = probation
     this.runnerUp = NOBODY
     const spans = step.countries.length
-    if (spans > this.counts.length) this.counts = new Uint32Array(spans * 2)
-    const set = probation ? view.probation : view.excluded
-    const whole = spans > 4 && step.ends[0] === TO_THE_END
-    if (whole) {
-      this.#byCountry.fill(0)
-      set.addCounts(this.#byCountry)
+    if (step.everything) {
+      this.count = probation ? view.probation.size : this.#fleet.up - view.excluded.size
+      return
     }
+    if (!step.whole && spans > this.#counts.length) this.#counts = new Uint32Array(spans * 2)
     let total = 0
-    for (let i = 0; i < spans; i++) {
-      const country = step.countries[i]
-      const inSet = whole
-        ? this.#byCountry[country]
-        : set.size === 0
-          ? 0
-          : set.countBetween(country, step.starts[i], step.ends[i])
-      const count = probation ? inSet : this.upIn(i) - inSet
-      this.counts[i] = count
+    for (let span = 0; span < spans; span++) {
+      const count = step.whole ? this.#countInCountry(step.countries[span]) : this.#countSpan(span)
+      if (!step.whole) this.#counts[span] = count
       total += count
     }
     this.count = total
+  }
+
+  /** How many of the wanted kind a span holds. */
+  countIn(span: number): number {
+    return this.step.whole ? this.#countInCountry(this.step.countries[span]) : this.#counts[span]
   }
 
   get step(): Step {
@@ -121,11 +117,27 @@ export class Draw {
   /** Agents of a span that are up, of whatever health. */
   upIn(span: number): number {
     const step = this.step
-    const range = this.#fleet.ranges.get(step.countries[span])
-    if (range === undefined) return 0
-    if (step.ends[span] === TO_THE_END) return range.up.count
+    const country = step.countries[span]
+    if (step.whole) return this.#fleet.upByCountry[country]
     if (step.place !== null && step.countries.length === 1) return step.place.up
-    return range.up.rank(step.ends[span]) - range.up.rank(step.starts[span])
+    const { up } = this.#fleet.ranges.open(country)
+    return up.rank(step.ends[span]) - up.rank(step.starts[span])
+  }
+
+  #countInCountry(country: number): number {
+    const view = this.#view as View<unknown>
+    if (this.#probation) return view.probation.countIn(country)
+    return this.#fleet.upByCountry[country] - view.excluded.countIn(country)
+  }
+
+  #countSpan(span: number): number {
+    const step = this.step
+    const view = this.#view as View<unknown>
+    const set = this.#probation ? view.probation : view.excluded
+    const country = step.countries[span]
+    const inSet =
+      set.countIn(country) === 0 ? 0 : set.countBetween(country, step.starts[span], step.ends[span])
+    return this.#probation ? inSet : this.upIn(span) - inSet
   }
 
   /** Healthy agents of a span below an offset into it. */
@@ -144,7 +156,7 @@ export class Draw {
     const view = this.#view as View<unknown>
     let span = 0
     let rest = k
-    while (rest >= this.counts[span]) rest -= this.counts[span++]
+    for (let here = this.countIn(span); rest >= here; here = this.countIn(++span)) rest -= here
     const country = step.countries[span]
     const start = step.starts[span]
     const range = this.#fleet.ranges.open(country)
@@ -154,7 +166,7 @@ export class Draw {
     }
     const excluded = view.excluded
     if (start > 0) rest += range.up.rank(start)
-    if (excluded.size === 0) return range.agentAt(range.up.select(rest))
+    if (excluded.countIn(country) === 0) return range.agentAt(range.up.select(rest))
     if (start > 0) rest -= excluded.countBetween(country, 0, start)
     return range.agentAt(excluded.selectOutside(range.up, country, rest))
   }
@@ -182,7 +194,7 @@ export class Draw {
     }
     const step = this.step
     for (let i = 0; i < step.countries.length; i++) {
-      if (this.counts[i] === 0) continue
+      if (this.countIn(i) === 0) continue
       const range = this.#fleet.ranges.open(step.countries[i])
       for (const local of range.up.between(step.starts[i], step.ends[i])) {
         const agent = range.agentAt(local)

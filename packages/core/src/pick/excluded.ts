@@ -8,6 +8,9 @@ export const LOCAL_MASK = 0xffffff
 const DENSE_SHARE = 1 / 128
 const LEAST_DENSE = 256
 
+const COUNTRIES = 256
+const NO_COUNTS = new Uint32Array(COUNTRIES)
+
 /**
  * A domain's set of positions: one sorted list while they are few, a counted bitmap for each country where they are many.
  * Every position in it must be up in the fleet: the fleet's counts less these are the healthy.
@@ -17,6 +20,8 @@ export class PositionSet {
   #length = 0
   readonly #dense: Map<number, CountedBits> = new Map()
   #size = 0
+  /** By country; made with the first position. */
+  #counts: Uint32Array = NO_COUNTS
 
   get size(): number {
     return this.#size
@@ -34,7 +39,7 @@ export class PositionSet {
     const country = position >>> COUNTRY_SHIFT
     const dense = this.#dense.get(country)
     if (dense !== undefined) {
-      if (dense.add(position & LOCAL_MASK)) this.#size++
+      if (dense.add(position & LOCAL_MASK)) this.#count(country, 1)
       return
     }
     const at = this.#lowerBound(position)
@@ -43,7 +48,7 @@ export class PositionSet {
     this.#sorted.copyWithin(at + 1, at, this.#length)
     this.#sorted[at] = position
     this.#length++
-    this.#size++
+    this.#count(country, 1)
     if (this.#length > LEAST_DENSE) this.#promoteIfMany(country, rangeLength)
   }
 
@@ -52,7 +57,7 @@ export class PositionSet {
     const dense = this.#dense.get(country)
     if (dense !== undefined) {
       if (!dense.delete(position & LOCAL_MASK)) return
-      this.#size--
+      this.#count(country, -1)
       if (dense.count === 0) this.#dense.delete(country)
       return
     }
@@ -60,7 +65,7 @@ export class PositionSet {
     if (at >= this.#length || this.#sorted[at] !== position) return
     this.#sorted.copyWithin(at, at + 1, this.#length)
     this.#length--
-    this.#size--
+    this.#count(country, -1)
     if (this.#length < this.#sorted.length >>> 2 && this.#length >= 8) {
       this.#sorted = resized(this.#sorted, this.#length * 2)
     }
@@ -71,6 +76,12 @@ export class PositionSet {
     this.#length = 0
     this.#dense.clear()
     this.#size = 0
+    this.#counts = NO_COUNTS
+  }
+
+  /** How many are in a country. */
+  countIn(country: number): number {
+    return this.#counts[country]
   }
 
   /** How many are in a country from `start` to below `end`. */
@@ -81,18 +92,6 @@ export class PositionSet {
     const from = this.#lowerBound(country * 0x1000000 + start)
     if (from === this.#length) return 0
     return this.#lowerBound(country * 0x1000000 + end) - from
-  }
-
-  /** Adds the count of every country to `counts` (256 numbers). O(countries) while dense, O(size) while sparse. */
-  addCounts(counts: Uint32Array): void {
-    for (const [country, dense] of this.#dense) counts[country] += dense.count
-    const sorted = this.#sorted
-    for (let i = 0; i < this.#length;) {
-      const country = sorted[i] >>> COUNTRY_SHIFT
-      const next = this.#length - i < 16 ? i + 1 : this.#lowerBound((country + 1) * 0x1000000)
-      counts[country] += next - i
-      i = next
-    }
   }
 
   /** The k-th (from 0) of a country that `all` has and this set has not, as its place in the country's range. */
@@ -125,6 +124,12 @@ export class PositionSet {
     for (const [country, dense] of this.#dense) {
       for (const local of dense.between(0, Infinity)) yield country * 0x1000000 + local
     }
+  }
+
+  #count(country: number, by: number): void {
+    if (this.#counts === NO_COUNTS) this.#counts = new Uint32Array(COUNTRIES)
+    this.#counts[country] += by
+    this.#size += by
   }
 
   #promoteIfMany(country: number, rangeLength: number): void {

@@ -34,6 +34,9 @@ export class Fleet {
   /** Raised when an agent's number goes to another: leases of the former one no longer count on it. */
   generations: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
 
+  /** Agents that are up, by country. */
+  readonly upByCountry: Uint32Array = new Uint32Array(256)
+
   /** Counts every change of membership, place, exit or upness. */
   version = 0
   #up = 0
@@ -228,6 +231,7 @@ export class Fleet {
     else bits.delete(position & LOCAL_MASK)
     const by = up ? 1 : -1
     this.#up += by
+    this.upByCountry[position >>> COUNTRY_SHIFT] += by
     const place = this.placeOf(agent)
     place.up += by
     for (let cell: Cell | null = place.cell; cell !== null; cell = cell.parent) cell.up += by

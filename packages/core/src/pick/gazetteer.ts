@@ -14,6 +14,8 @@ import type { Ranges } from './ranges.ts'
 /** Where agents are: their places by key, by region, and in the pyramid. A place lives while it has agents. */
 export class Gazetteer {
   readonly pyramid: Pyramid = new Pyramid()
+  /** Counts the places that came and went. */
+  version = 0
   readonly #byKey: Map<number | string, Place> = new Map()
   readonly #byRegion: Map<string, Place[]> = new Map()
   readonly #ranges: Ranges
@@ -40,6 +42,7 @@ export class Gazetteer {
 
   /** Drops a place that has no agents left. */
   close(place: Place): void {
+    this.version++
     this.#ranges.open(place.country).vacate(place)
     this.#byKey.delete(place.key)
     if (place.region !== undefined) {
@@ -65,11 +68,13 @@ export class Gazetteer {
       cell,
       starts: [],
       ends: [],
+      countries: [],
       free: [],
       agents: 0,
       up: 0,
       wanted: 0,
     }
+    this.version++
     cell?.places.push(place)
     this.#byKey.set(key, place)
     if (agent.region !== undefined) {

@@ -15,6 +15,8 @@ export interface Place {
   readonly cell: Cell | null
   readonly starts: number[]
   readonly ends: number[]
+  /** The country of each segment: the same one, so that a place may be walked as a step. */
+  readonly countries: number[]
   /** Positions given back, for the next agents that come. */
   readonly free: number[]
   agents: number
@@ -109,7 +111,10 @@ export class Outward {
     for (const place of places) this.#push(distanceKm(lat, lon, place.lat, place.lon), place)
   }
 
-  /** The next place, or null after the last; passes over squares that hold no agent that is up, and the `dead` ones. */
+  /**
+   * The next place, or null after the last. Passes over squares that hold no agent that is up, and the `dead` ones;
+   * over none with `EVERYWHERE`.
+   */
   next(dead: ReadonlySet<Cell> | null): Place | null {
     while (this.#items.length > 0) {
       const nearestKm = this.#distances[0]
@@ -119,7 +124,7 @@ export class Outward {
         return item
       }
       for (const kid of item.kids) {
-        if (kid.up > 0 && (dead === null || !dead.has(kid))) this.#push(this.#toCell(kid), kid)
+        if (isWalked(kid, dead)) this.#push(this.#toCell(kid), kid)
       }
       for (const place of item.places) {
         this.#push(distanceKm(this.#lat, this.#lon, place.lat, place.lon), place)
@@ -191,6 +196,14 @@ export class Outward {
     items[at] = item
     return first
   }
+}
+
+/** In place of dead squares: all are walked, also those where nobody is up. */
+export const EVERYWHERE: ReadonlySet<Cell> = new Set()
+
+function isWalked(cell: Cell, dead: ReadonlySet<Cell> | null): boolean {
+  if (dead === EVERYWHERE) return true
+  return cell.up > 0 && (dead === null || !dead.has(cell))
 }
 
 /** Squares first among equals: one may hold a place as near as the place it meets. */

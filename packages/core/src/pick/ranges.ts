@@ -71,6 +71,7 @@ export class CountryRange {
     else {
       place.starts.splice(at, 0, start)
       place.ends.splice(at, 0, end)
+      place.countries.push(place.country)
     }
     for (let local = end - 1; local >= start; local--) place.free.push(local)
   }

@@ -15,8 +15,8 @@ const MOST_DRAWS = 64
 export function sticky(fleet: Fleet, draw: Draw, session: number, random: Random): number {
   if (draw.count === 0) return NOBODY
   if (draw.pinned) return heaviest(fleet, draw.allPassing(), session)
-  const { countries, ends } = draw.step
-  if (ends[0] !== TO_THE_END || countries.length === 1) {
+  const { countries, whole } = draw.step
+  if (!whole || countries.length === 1) {
     return around(fleet, draw, 0, countries.length, random)
   }
   for (const span of byRendezvous(draw, session)) {
@@ -30,7 +30,7 @@ export function sticky(fleet: Fleet, draw: Draw, session: number, random: Random
 function byRendezvous(draw: Draw, session: number): number[] {
   const ranked: [score: number, span: number][] = []
   draw.step.countries.forEach((country, span) => {
-    if (draw.counts[span] === 0) return
+    if (draw.countIn(span) === 0) return
     ranked.push([-Math.log(unit(session, country)) / draw.upIn(span), span])
   })
   return ranked.sort((a, b) => a[0] - b[0]).map(([, span]) => span)
@@ -64,16 +64,16 @@ function around(fleet: Fleet, draw: Draw, from: number, to: number, random: Rand
 /** The first agent that passes at or after an offset into some spans, around. */
 function nextAfter(fleet: Fleet, draw: Draw, from: number, to: number, offset: number): number {
   let first = 0
-  for (let span = 0; span < from; span++) first += draw.counts[span]
+  for (let span = 0; span < from; span++) first += draw.countIn(span)
   let rank = 0
   let total = 0
   let start = 0
   for (let span = from; span < to; span++) {
     const length = lengthOf(fleet, draw, span)
-    if (offset >= start + length) rank += draw.counts[span]
+    if (offset >= start + length) rank += draw.countIn(span)
     else if (offset >= start) rank += draw.countBelow(span, offset - start)
     start += length
-    total += draw.counts[span]
+    total += draw.countIn(span)
   }
   for (let turn = 0; turn < total; turn++) {
     const agent = draw.at(first + ((rank + turn) % total))

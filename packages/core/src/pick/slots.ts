@@ -45,12 +45,13 @@ export class Slots {
     this.review(agent)
   }
 
-  /** Frees a slot; false where the lease holds none any more. */
-  close(leaseId: string): boolean {
+  /** Frees a slot and answers its agent; -1 where the lease holds none any more. */
+  close(leaseId: string): number {
     const handle = this.#byId.get(leaseId)
-    if (handle === undefined) return false
+    if (handle === undefined) return NONE
+    const agent = this.#agents[handle]
     this.#free(handle)
-    return true
+    return agent
   }
 
   /** Frees the slots whose deadline has passed. */

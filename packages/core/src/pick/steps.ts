@@ -1,7 +1,8 @@
 import type { GeoHint, GeoWish } from '../geo/hint.ts'
 import { continentRange, countryCodes, NO_COUNTRY } from '../geo/places.ts'
+import type { Place as Centre } from '../geo/places.ts'
 import type { Fleet } from './fleet.ts'
-import { Outward, type Cell, type Place } from './localities.ts'
+import { EVERYWHERE, Outward, type Cell, type Place } from './localities.ts'
 import { fulfils } from './query.ts'
 
 /** A whole country, as the end of a span. */
@@ -13,9 +14,21 @@ export interface Step {
   readonly label: string | null
   readonly distanceKm: number | null
   readonly place: Place | null
+  /** The spans are whole countries. */
+  readonly whole: boolean
+  /** They are all there are. */
+  readonly everything: boolean
   readonly countries: readonly number[]
   readonly starts: readonly number[]
   readonly ends: readonly number[]
+}
+
+/** Places next to a hint's centre that are remembered: most walks end among them. */
+const NEAR = 16
+
+interface Near {
+  readonly version: number
+  readonly steps: readonly Step[]
 }
 
 /** Places whose centre is a little farther than the radius may hold agents within it. */
@@ -29,6 +42,9 @@ export class Steps {
   #dead: ReadonlySet<Cell> | null = null
   #among: Iterable<Place> | null = null
   #wish = 0
+  readonly #nearOf: WeakMap<GeoHint, Near> = new WeakMap()
+  #near: readonly Step[] = []
+  #nearAt = 0
   /** Steps of whole countries by label; they hold while no country is opened. */
   readonly #whole: Map<string, Step> = new Map()
   #countries = 0
@@ -85,21 +101,53 @@ export class Steps {
       return
     }
     this.#stage = 'outward'
-    const { lat, lon } = hint.centre
+    this.#nearAt = 0
+    this.#near = this.#among === null ? this.#nearestTo(hint, hint.centre) : []
+    if (this.#near.length === 0) this.#startFar(hint.centre)
+  }
+
+  /** Walks on from the centre without the help of what is remembered. */
+  #startFar({ lat, lon }: Centre): void {
     if (this.#among !== null) this.#outward.startAmong(this.#among, lat, lon)
     else this.#outward.start(this.#fleet.gazetteer.pyramid.root, lat, lon)
   }
 
+  #nearestTo(hint: GeoHint, centre: Centre): readonly Step[] {
+    const { pyramid, version } = this.#fleet.gazetteer
+    const known = this.#nearOf.get(hint)
+    if (known !== undefined && known.version === version) return known.steps
+    const steps: Step[] = []
+    this.#outward.start(pyramid.root, centre.lat, centre.lon)
+    while (steps.length < NEAR) {
+      const place = this.#outward.next(EVERYWHERE)
+      if (place === null) break
+      steps.push(placeStep(place, this.#outward.distanceKm))
+    }
+    this.#nearOf.set(hint, { version, steps })
+    return steps
+  }
+
   #outwardStep(hint: GeoHint): Step | null {
+    while (this.#nearAt < this.#near.length) {
+      const step = this.#near[this.#nearAt++]
+      if (this.#nearAt === this.#near.length && hint.centre !== null) this.#startFar(hint.centre)
+      if (this.#isWanted(hint, step.place as Place, step.distanceKm as number)) return step
+    }
     for (;;) {
       const place = this.#outward.next(this.#dead)
       if (place === null) return null
       const distanceKm = this.#outward.distanceKm
       if (distanceKm > hint.radiusKm + PLACE_RADIUS_KM) return null
-      if (place.up === 0 || hint.never.includes(place.country)) continue
-      if (hint.wishes.some((wish) => wish.kind !== 'point' && fulfils(wish, place))) continue
-      return placeStep(place, distanceKm)
+      if (this.#near.some((step) => step.place === place)) continue
+      if (this.#isWanted(hint, place, distanceKm)) return placeStep(place, distanceKm)
     }
+  }
+
+  /** Whether a step outward may be taken: somebody is up, nobody is vetoed, no wish has covered it. */
+  #isWanted(hint: GeoHint, place: Place, distanceKm: number): boolean {
+    if (place.up === 0 || distanceKm > hint.radiusKm + PLACE_RADIUS_KM) return false
+    if (hint.never.includes(place.country)) return false
+    return !hint.wishes.some((wish) => wish.kind !== 'point' && fulfils(wish, place))
   }
 
   /** Agents at no place: after every other. */
@@ -150,6 +198,8 @@ export class Steps {
       label,
       distanceKm,
       place: null,
+      whole: true,
+      everything: countries.length === open.length,
       countries,
       starts: countries.map(() => 0),
       ends: countries.map(() => TO_THE_END),
@@ -168,6 +218,8 @@ export class Steps {
       label: region,
       distanceKm: 0,
       place: null,
+      whole: false,
+      everything: false,
       countries: spans.map((span) => span[0]),
       starts: spans.map((span) => span[1]),
       ends: spans.map((span) => span[2]),
@@ -180,7 +232,9 @@ function placeStep(place: Place, distanceKm: number | null): Step {
     label: null,
     distanceKm,
     place,
-    countries: place.starts.map(() => place.country),
+    whole: false,
+    everything: false,
+    countries: place.countries,
     starts: place.starts,
     ends: place.ends,
   }

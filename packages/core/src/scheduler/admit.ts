@@ -159,7 +159,9 @@ export class Admission<M extends Mode> {
       ...decision,
       ...(consume.opId !== undefined && { opId: consume.opId }),
       ...(permit !== undefined &&
-        verdict.allowed && { permit: { id: permit.id, key, deadlineMs: permit.deadlineMs } }),
+        verdict.allowed && {
+          permit: { id: permit.id, key, deadlineMs: heldUntilMs(request, permit, verdict) },
+        }),
     }
   }
 
@@ -195,4 +197,13 @@ export class Admission<M extends Mode> {
   #value<T>(value: T): Result<M, T> {
     return (this.#store.mode === 'sync' ? value : Promise.resolve(value)) as Result<M, T>
   }
+}
+
+/** A repeated operation holds the permit that it was given the first time, which is the instant that its verdict names. */
+function heldUntilMs(
+  request: AdmitRequest,
+  permit: NonNullable<ConsumeRequest['permit']>,
+  verdict: Verdict,
+): number {
+  return Math.min(permit.deadlineMs, verdict.atMs + (request.permit?.ttlMs ?? 0))
 }

@@ -2,7 +2,7 @@ import { stateAt, type PairRecord } from '../health/record.ts'
 import { exitOf, type StoredAgent } from '../pick/agent.ts'
 import type { Draw } from '../pick/draw.ts'
 import { distanceTo, refusalOf } from '../pick/query.ts'
-import { nameOf, TO_THE_END, type Step } from '../pick/steps.ts'
+import { nameOf, type Step } from '../pick/steps.ts'
 import type { Choice } from '../pick/walk.ts'
 import type { Mode, Result } from '../store/store.ts'
 import type { Attempt, Picker } from './pick.ts'
@@ -108,12 +108,11 @@ class Witness {
     const { fleet, slots } = this.#roster
     let total = 0
     let up = 0
-    const whole = step.place === null && step.ends.every((end) => end === TO_THE_END)
     for (let span = 0; span < step.countries.length; span++) {
       up += draw.upIn(span)
-      if (whole) total += fleet.ranges.get(step.countries[span])?.agents ?? 0
+      if (step.whole) total += fleet.ranges.get(step.countries[span])?.agents ?? 0
     }
-    if (!whole) {
+    if (!step.whole) {
       draw.each(() => {
         total++
         return true

@@ -190,7 +190,8 @@ export class Picker<M extends Mode> {
       deadlineMs: plan.deadlineMs,
       probe: answer.probe,
     }
-    return { ...described, lease, probe: answer.probe }
+    const { agent, distanceKm, locality } = described
+    return { kind: 'picked', agent, lease, distanceKm, locality, probe: answer.probe }
   }
 
   /** The store knew better: the view has learnt of the pair by now, and a full agent is passed over. */

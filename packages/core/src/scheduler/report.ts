@@ -64,9 +64,9 @@ export class Reporter<M extends Mode> {
 
   #follow(lease: Lease, outcome: Outcome, settled: Settled, nowMs: number): void {
     const { fleet, slots } = this.#roster
-    const held = slots.close(lease.id)
-    const agent = fleet.find(lease.agentId)
-    if (held && agent !== -1 && outcome.kind === 'ok') {
+    slots.expire(nowMs)
+    const agent = slots.close(lease.id)
+    if (agent !== -1 && outcome.kind === 'ok') {
       const latencyMs = Math.max(outcome.latencyMs ?? nowMs - lease.pickedAtMs, 1)
       const meanMs = fleet.latenciesMs[agent]
       fleet.latenciesMs[agent] =

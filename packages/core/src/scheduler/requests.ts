@@ -73,7 +73,7 @@ export type ExhaustedCause =
 /** How many agents of the whole fleet stand where, at the instant of a refusal. */
 export interface PickCounts {
   readonly agents: number
-  /** Excluded for the domain, those on probation among them. */
+  /** Up, and excluded for the domain, those on probation among them. */
   readonly excluded: number
   /** Drained or resting. */
   readonly down: number

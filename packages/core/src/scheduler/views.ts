@@ -62,11 +62,12 @@ export class Views {
   /** Takes in what the store says changed. */
   absorb(view: View<PairRecord>, changes: Changes, nowMs: number): void {
     view.catchUp()
+    // An incident may end by silence alone, which changes no version.
+    view.incidentAtMs = changes.incident?.openedAtMs ?? 0
     if (changes.reset) view.reset()
     else if (changes.version === view.version) return
     for (const { exit, record } of changes.changes) view.apply(exit, record, nowMs)
     view.version = changes.version
-    view.incidentAtMs = changes.incident?.openedAtMs ?? 0
   }
 
   #caughtUp(view: View<PairRecord>): View<PairRecord> {

@@ -10,6 +10,8 @@ export interface NaiveStanding {
   isDown(agent: Agent): boolean
   /** Its pair is neither available nor forgotten. */
   isExcluded(agent: Agent): boolean
+  /** Its pair is available or on probation. */
+  isPickable(agent: Agent): boolean
   isFull(agent: Agent): boolean
   /** When it is pickable again if nothing else happens; Infinity where time alone cannot help. */
   pickableAtMs(agent: Agent): number
@@ -27,8 +29,9 @@ export function naiveCause(
   const wanted = near.filter((agent) => standing.isWanted(agent))
   if (wanted.length === 0) return 'filter_empty'
   if (hasPins) return 'pinned_excluded'
+  // A slot is all that is wanting: for a dispatch, or for a probe.
   const full = wanted.some(
-    (agent) => !standing.isDown(agent) && !standing.isExcluded(agent) && standing.isFull(agent),
+    (agent) => !standing.isDown(agent) && standing.isPickable(agent) && standing.isFull(agent),
   )
   return full ? 'at_capacity' : 'all_excluded'
 }

@@ -224,6 +224,7 @@ export class NaiveScheduler {
         tags.every((tag) => agent.tags?.includes(tag)),
       isDown: (agent) => downUntilMs(agent) > nowMs,
       isExcluded: (agent) => naiveStateAt(pairOf(agent), nowMs) !== 'available',
+      isPickable: (agent) => naivePickableAtMs(pairOf(agent), nowMs) === nowMs,
       isFull: (agent) => freeAtMs(agent) > nowMs,
       pickableAtMs: (agent) =>
         Math.max(naivePickableAtMs(pairOf(agent), nowMs), freeAtMs(agent), downUntilMs(agent)),
