@@ -87,7 +87,7 @@ export const limits = [
   },
   {
     name: 'permit-renewed-too-late',
-    file: `${LIMIT}/permit.ts`,
+    file: 'packages/core/src/store/memory-permits.ts',
     find: 'oldMs <= nowMs) return false\n    this.#unsort(own, oldMs)\n    this.#sort(own, id, deadlineMs)',
     replace:
       'oldMs === 0) return false\n    this.#unsort(own, oldMs)\n    this.#sort(own, id, deadlineMs)',

@@ -1,3 +1,7 @@
-import { limits } from './limits.mjs'
+// The planted bugs: in `file`, `find` (which must stand there exactly once) becomes `replace`.
+// `why` says what a user would see; `tests` are the files that must notice.
 import { health } from './health.mjs'
-export const mutants = [...limits.filter(m=>m.name!='permit-renewed-too-late'), ...health]
+import { limits } from './limits.mjs'
+import { picks } from './picks.mjs'
+
+export const mutants = [...limits, ...health, ...picks]

@@ -31,8 +31,6 @@ export class Fleet {
   latenciesMs: Float64Array<ArrayBuffer> = new Float64Array(1024)
   /** The number of the pick that chose it last. */
   lastPicks: Float64Array<ArrayBuffer> = new Float64Array(1024)
-  /** Raised when an agent's number goes to another: leases of the former one no longer count on it. */
-  generations: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
 
   /** Agents that are up, by country. */
   readonly upByCountry: Uint32Array = new Uint32Array(256)
@@ -105,17 +103,21 @@ export class Fleet {
    * O(log n) an agent.
    */
   putAll(agents: readonly StoredAgent[], onPut: (agent: number, isNew: boolean) => void): void {
-    const places: (Place | null)[] = agents.map((agent) => {
-      if (this.#byId.has(agent.id)) return null
-      const place = this.gazetteer.placeFor(agent)
-      place.wanted++
-      return place
-    })
+    const numbers = new Int32Array(agents.length)
+    // The new ones get their numbers first, so that each place knows how many it waits for.
+    const places: (Place | null)[] = []
+    for (let i = 0; i < agents.length; i++) {
+      const known = this.#byId.get(agents[i].id)
+      numbers[i] = known ?? this.#number(agents[i].id)
+      const place = known === undefined ? this.gazetteer.placeFor(agents[i]) : null
+      if (place !== null) place.wanted++
+      places.push(place)
+    }
     for (let i = 0; i < agents.length; i++) {
       const place = places[i]
-      const known = place === null ? (this.#byId.get(agents[i].id) as number) : -1
-      if (place === null) this.#replace(known, agents[i])
-      onPut(place === null ? known : this.#admit(agents[i], place), place !== null)
+      if (place !== null) this.#add(numbers[i], agents[i], place)
+      else this.#replace(numbers[i], agents[i])
+      onPut(numbers[i], place !== null)
     }
   }
 
@@ -129,7 +131,6 @@ export class Fleet {
     this.resting.remove(agent)
     this.#byId.delete(id)
     this.agents[agent] = null
-    this.generations[agent]++
     this.#vacant.push(agent)
   }
 
@@ -164,21 +165,16 @@ export class Fleet {
     return true
   }
 
-  /** Adds an agent at the place that waits for it, unless it came twice in one bulk change. */
-  #admit(agent: StoredAgent, place: Place): number {
-    const known = this.#byId.get(agent.id)
-    if (known === undefined) return this.#add(agent, place)
-    place.wanted--
-    this.#closeIfEmpty(place)
-    this.#replace(known, agent)
-    return known
-  }
-
-  #add(agent: StoredAgent, place: Place): number {
+  #number(id: string): number {
     const number = this.#vacant.pop() ?? this.agents.length
     if (number >= this.positions.length) this.#grow()
+    this.agents[number] = null
+    this.#byId.set(id, number)
+    return number
+  }
+
+  #add(number: number, agent: StoredAgent, place: Place): void {
     this.agents[number] = agent
-    this.#byId.set(agent.id, number)
     this.inFlight[number] = 0
     this.latenciesMs[number] = 0
     this.lastPicks[number] = 0
@@ -186,12 +182,11 @@ export class Fleet {
     this.#exits.join(number, agent)
     this.#enterPlace(number, place)
     this.#refresh(number)
-    return number
   }
 
   #replace(number: number, agent: StoredAgent): void {
     const former = this.agents[number] as StoredAgent
-    const moves = placeKey(former) !== placeKey(agent)
+    const moves = this.placeOf(number).key !== placeKey(agent)
     const exitChanges = exitOf(former) !== exitOf(agent) || former.exitIp !== agent.exitIp
     if (moves || exitChanges) {
       this.#setUp(number, false)
@@ -268,7 +263,6 @@ export class Fleet {
     this.positions = resized(this.positions, new Uint32Array(size))
     this.inFlight = resized(this.inFlight, new Uint32Array(size))
     this.capacities = resized(this.capacities, new Uint32Array(size))
-    this.generations = resized(this.generations, new Uint32Array(size))
     this.weights = resized(this.weights, new Float64Array(size))
     this.latenciesMs = resized(this.latenciesMs, new Float64Array(size))
     this.lastPicks = resized(this.lastPicks, new Float64Array(size))

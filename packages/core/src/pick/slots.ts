@@ -15,7 +15,9 @@ export class Slots {
   readonly #deadlines: ExpiryHeap = new ExpiryHeap()
   readonly #ids: string[] = []
   #agents = new Int32Array(64)
-  #generations = new Uint32Array(64)
+  /** Leases whose agent has left the fleet, by its id: the connections are still open, should it come back. */
+  readonly #orphans: Map<string, Set<number>> = new Map()
+  readonly #orphanIds: Map<number, string> = new Map()
   /** The leases of one agent, as a list through these arrays; its head is kept by agent. */
   #next = new Int32Array(64)
   #before = new Int32Array(64)
@@ -37,15 +39,11 @@ export class Slots {
     if (handle >= this.#agents.length) this.#grow()
     this.#byId.set(leaseId, handle)
     this.#ids[handle] = leaseId
-    this.#agents[handle] = agent
-    this.#generations[handle] = this.#fleet.generations[agent]
-    this.#link(handle, agent)
     this.#deadlines.set(handle, deadlineMs)
-    this.#fleet.inFlight[agent]++
-    this.review(agent)
+    this.#attach(handle, agent)
   }
 
-  /** Frees a slot and answers its agent; -1 where the lease holds none any more. */
+  /** Frees a slot and answers its agent; -1 where the lease holds none any more, or its agent is gone. */
   close(leaseId: string): number {
     const handle = this.#byId.get(leaseId)
     if (handle === undefined) return NONE
@@ -65,14 +63,30 @@ export class Slots {
     else if (this.full.size > 0) this.full.delete(agent)
   }
 
-  /** Forgets an agent that has left the fleet: its leases no longer count on its number. */
-  abandon(agent: number): void {
-    for (let handle = this.#heads.get(agent) ?? NONE; handle !== NONE;) {
-      const next = this.#next[handle]
-      this.#free(handle)
-      handle = next
-    }
+  /** Keeps the leases of an agent that leaves the fleet apart, under its id. */
+  abandon(agent: number, id: string): void {
     this.full.delete(agent)
+    let handle = this.#heads.get(agent) ?? NONE
+    if (handle === NONE) return
+    const orphans = new Set<number>()
+    for (; handle !== NONE; handle = this.#next[handle]) {
+      orphans.add(handle)
+      this.#orphanIds.set(handle, id)
+      this.#agents[handle] = NONE
+    }
+    this.#heads.delete(agent)
+    this.#orphans.set(id, orphans)
+  }
+
+  /** Gives an agent that comes back the leases that it has left. */
+  adopt(agent: number, id: string): void {
+    const orphans = this.#orphans.get(id)
+    if (orphans === undefined) return
+    this.#orphans.delete(id)
+    for (const handle of orphans) {
+      this.#orphanIds.delete(handle)
+      this.#attach(handle, agent)
+    }
   }
 
   /** When an agent has a free slot if nothing else happens: 0 if it has one now. O(its leases). */
@@ -93,7 +107,17 @@ export class Slots {
 
   /** Visits agents by the deadlines of their leases, earliest first, until `visit` answers false. */
   inOrder(visit: (agent: number, deadlineMs: number) => boolean): void {
-    this.#deadlines.inOrder((handle, atMs) => visit(this.#agents[handle], atMs))
+    this.#deadlines.inOrder((handle, atMs) => {
+      const agent = this.#agents[handle]
+      return agent === NONE || visit(agent, atMs)
+    })
+  }
+
+  #attach(handle: number, agent: number): void {
+    this.#agents[handle] = agent
+    this.#link(handle, agent)
+    this.#fleet.inFlight[agent]++
+    this.review(agent)
   }
 
   #free(handle: number): void {
@@ -101,11 +125,19 @@ export class Slots {
     this.#byId.delete(this.#ids[handle])
     this.#ids[handle] = ''
     this.#deadlines.remove(handle)
-    this.#unlink(handle, agent)
     this.#vacant.push(handle)
-    if (this.#generations[handle] !== this.#fleet.generations[agent]) return
+    if (agent === NONE) return this.#forgetOrphan(handle)
+    this.#unlink(handle, agent)
     this.#fleet.inFlight[agent]--
     this.review(agent)
+  }
+
+  #forgetOrphan(handle: number): void {
+    const id = this.#orphanIds.get(handle) as string
+    this.#orphanIds.delete(handle)
+    const others = this.#orphans.get(id)
+    others?.delete(handle)
+    if (others?.size === 0) this.#orphans.delete(id)
   }
 
   #link(handle: number, agent: number): void {
@@ -135,8 +167,5 @@ export class Slots {
     this.#agents = longer(this.#agents)
     this.#next = longer(this.#next)
     this.#before = longer(this.#before)
-    const generations = new Uint32Array(size)
-    generations.set(this.#generations)
-    this.#generations = generations
   }
 }

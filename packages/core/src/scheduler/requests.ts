@@ -65,7 +65,7 @@ export type ExhaustedCause =
   | 'filter_empty'
   /** Every pinned agent is excluded, resting or full. */
   | 'pinned_excluded'
-  /** Some eligible pair is available, and its agent has no free slot. */
+  /** Some eligible pair is available or on probation, and its agent has no free slot. */
   | 'at_capacity'
   /** Every eligible pair is excluded, or its agent drained or resting. */
   | 'all_excluded'

@@ -68,13 +68,14 @@ export class Roster {
 
   #arrived(agent: number, isNew: boolean, nowMs: number): void {
     if (this.#downUntilMs.size > 0 || this.#exitUntilMs.size > 0) this.#rest(agent, nowMs)
-    if (!isNew) this.slots.review(agent)
+    if (isNew) this.slots.adopt(agent, this.fleet.agents[agent]?.id ?? '')
+    else this.slots.review(agent)
   }
 
   #remove(id: string): void {
     const agent = this.fleet.find(id)
     if (agent === -1) return
-    this.slots.abandon(agent)
+    this.slots.abandon(agent, id)
     this.fleet.remove(id)
     this.#downUntilMs.delete(id)
   }

@@ -34,7 +34,7 @@ export function comparisonHtml(comparison: Comparison): string {
 <h1>Who picks best?</h1>
 ${introduction(comparison)}
 <h2>In all</h2><div class="wide">${policyTable(results)}</div>
-<p class="faint">Success: requests that brought their page, of all. Wasted: dispatched to an exit that the domain
+<p class="faint">Success: requests that brought their page, from where a strict hint wants it, of all. Wasted: dispatched to an exit that the domain
 was blocking at that moment. Distances: from the hint to the agent, for requests with a hint.</p>
 <h2>Success, minute by minute</h2>${lineChart(success, leastOf(success), 1, (value) => percent(value))}
 <h2>Wasted requests, minute by minute</h2>${lineChart(wasted, 0, mostOf(wasted), (value) => count(Math.round(value)))}

@@ -87,8 +87,8 @@ class Flight {
     }
     const judge = this.#judge
     judge.dispatch(nowMs, domain, choice.agent, luck)
-    this.#tally.answered(kind, minute, judge.answer, judge.latencyMs, judge.wasted)
-    this.#measure(request, choice.agent)
+    const inCountry = this.#measure(request, choice.agent)
+    this.#tally.answered(kind, minute, judge, request.hint.strict && !inCountry)
     this.#launch(choice, judge, nowMs)
   }
 
@@ -126,12 +126,15 @@ class Flight {
     return { ...canned, outcome: { ...canned.outcome, retryAfterMs: asked } }
   }
 
-  #measure({ hint }: Request, agent: number): void {
+  /** Notes how far from its hint a request was sent, and says whether it is in the country that the hint names. */
+  #measure({ hint }: Request, agent: number): boolean {
     const { x, y, z, countryOf, countries } = this.#world.fleet
+    const inCountry = countries[countryOf[agent]] === hint.country
     if (hint.centre !== null) {
       const [hx, hy, hz] = hint.centre
       this.#tally.placed(kmBetween(hx, hy, hz, x[agent], y[agent], z[agent]))
     }
-    if (hint.country !== null) this.#tally.named(countries[countryOf[agent]] === hint.country)
+    if (hint.country !== null) this.#tally.named(inCountry)
+    return inCountry
   }
 }

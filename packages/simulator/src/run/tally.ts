@@ -7,7 +7,10 @@ export interface PolicyResult {
   readonly requests: number
   readonly refused: number
   readonly dispatched: number
+  /** Pages that came, from where the request insisted. */
   readonly ok: number
+  /** Pages that came from outside a strict hint: of no use to who asked. */
+  readonly misplaced: number
   /** ok of dispatched, and ok of all requests. */
   readonly successShare: number | null
   readonly servedShare: number | null
@@ -82,6 +85,13 @@ class Histogram {
 }
 
 
+/** What the judge said of a dispatch. */
+export interface Answered {
+  readonly answer: ResponseName
+  readonly latencyMs: number
+  readonly wasted: boolean
+}
+
 /** Counts one policy's run. */
 export class Tally {
   readonly #kinds: readonly string[]
@@ -100,6 +110,8 @@ export class Tally {
   readonly #distance = new Histogram(MOST_KM)
   readonly #latency = new Histogram(MOST_LATENCY_MS)
   #requests = 0
+  #ok = 0
+  #misplaced = 0
   #refused = 0
   #wasted = 0
   #named = 0
@@ -127,12 +139,20 @@ export class Tally {
     this.#minutes[minute].refused++
   }
 
-  answered(kind: number, minute: number, answer: ResponseName, ms: number, wasted: boolean): void {
+  answered(
+    kind: number,
+    minute: number,
+    { answer, latencyMs, wasted }: Answered,
+    misplaced: boolean,
+  ): void {
     this.#responses[answer]++
-    if (answer === 'page' || answer === 'missing') {
+    const came = answer === 'page' || answer === 'missing'
+    if (came && misplaced) this.#misplaced++
+    else if (came) {
+      this.#ok++
       this.#byKind[kind].ok++
       this.#minutes[minute].ok++
-      this.#latency.add(ms)
+      this.#latency.add(latencyMs)
     }
     if (!wasted) return
     this.#wasted++
@@ -155,7 +175,7 @@ export class Tally {
     used: { readonly exclusions: number; readonly probes: number },
   ): PolicyResult {
     const dispatched = this.#requests - this.#refused
-    const ok = this.#responses.page + this.#responses.missing
+    const ok = this.#ok
     return {
       policy,
       summary,
@@ -163,6 +183,7 @@ export class Tally {
       refused: this.#refused,
       dispatched,
       ok,
+      misplaced: this.#misplaced,
       successShare: share(ok, dispatched),
       servedShare: share(ok, this.#requests),
       wasted: this.#wasted,

@@ -20,10 +20,11 @@ export function waveCommand(request: PickRequest, outcome: Outcome, picks: numbe
     () => `wave of ${picks}: pick(${literal(request)}), report(${literal(outcome)})`,
     (world) => {
       for (let i = 0; i < picks; i++) {
+        const nowMs = world.nowMs()
         const picked = world.scheduler.pick({ ...request, seed: i })
         if (picked.kind === 'exhausted') return
         world.leases.push(picked.lease)
-        world.naive.take(picked.lease, world.nowMs())
+        world.naive.take(picked.lease, nowMs)
         report(world, picked.lease, outcome)
       }
     },

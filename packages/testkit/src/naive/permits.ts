@@ -19,7 +19,8 @@ export class NaivePermits {
     const others = all.filter((held) => held.id !== permit.id)
     const latestMs = Math.max(nowMs, ...all.map((held) => held.deadlineMs))
     const deadlines = others.map((held) => held.deadlineMs).toSorted((a, b) => a - b)
-    const allowed = others.length < permit.cap
+    // One that is held already takes no place, even where another tier's cap let in more.
+    const allowed = others.length < permit.cap || others.length < all.length
     const left = Math.max(0, permit.cap - others.length - (allowed ? 1 : 0))
     const freed = deadlines[others.length - permit.cap]
     return {

@@ -1,0 +1,116 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ChangeLog } from '../../../packages/core/src/store/change-log.ts'
+import { Names } from '../../../packages/core/src/store/names.ts'
+import { HandleTable } from '../../../packages/core/src/store/table.ts'
+
+describe('HandleTable', () => {
+  it('finds every handle through growth and removal, and reuses handles', () => {
+    const table = new HandleTable()
+    const live = new Map<number, number>()
+    let state = 1
+    const next = (): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0)
+    for (let i = 0; i < 40_000; i++) {
+      if (live.size > 0 && next() % 3 === 0) {
+        const [handle] = live.keys()
+        table.remove(handle)
+        live.delete(handle)
+        continue
+      }
+      // Few distinct hashes, so that chains are long now and then.
+      const hash = i % 5 === 0 ? 7 : next()
+      const handle = table.add(hash)
+      expect(live.has(handle)).toBe(false)
+      live.set(handle, hash)
+    }
+    expect(table.size).toBe(live.size)
+    expect(table.handles).toBeLessThan(25_000)
+    const sevens = new Set<number>()
+    for (let h = table.first(7); h >= 0; h = table.next(h)) if (table.hashOf(h) === 7) sevens.add(h)
+    for (const [handle, hash] of live) {
+      if (hash === 7) {
+        if (!sevens.has(handle)) expect.fail(`${handle} is lost`)
+        continue
+      }
+      let found = table.first(hash)
+      while (found >= 0 && found !== handle) found = table.next(found)
+      if (found !== handle) expect.fail(`${handle} is lost`)
+    }
+  })
+})
+
+describe('Names', () => {
+  it('gives each name one handle, and the handle its name', () => {
+    const names = new Names()
+    const handles = Array.from({ length: 5_000 }, (_, i) => names.add(`n${i}`))
+    expect(new Set(handles).size).toBe(5_000)
+    expect(names.find('n4321')).toBe(handles[4_321])
+    expect(names.at(handles[17])).toBe('n17')
+    names.remove(handles[17])
+    expect([names.find('n17'), names.size]).toEqual([-1, 4_999])
+    expect(names.add('again')).toBe(handles[17])
+  })
+})
+
+describe('ChangeLog', () => {
+  const changes = (log: ChangeLog<number>, since: number): [string, number | null][] => {
+    const found: [string, number | null][] = []
+    log.since(since, (key, value) => found.push([key, value]))
+    return found.reverse()
+  }
+
+  it('gives what changed since a version, once, in order of the last change', () => {
+    const log = new ChangeLog<number>()
+    log.set('a', 1, 1)
+    log.set('b', 2, 2)
+    log.set('c', 3, 3)
+    log.set('a', 4, 4)
+    log.set('b', null, 5)
+    expect(changes(log, 0)).toEqual([
+      ['c', 3],
+      ['a', 4],
+      ['b', null],
+    ])
+    expect(changes(log, 4)).toEqual([['b', null]])
+    expect([log.size, log.get('b'), log.get('a'), log.oldest()?.key]).toEqual([2, null, 4, 'c'])
+  })
+
+  it('forgets the oldest dead beyond 1,024 more than the living, and says from which version on', () => {
+    const log = new ChangeLog<number>()
+    let version = 0
+    for (let i = 0; i < 3_000; i++) {
+      log.set(`k${i}`, i, ++version)
+      log.set(`k${i}`, null, ++version)
+    }
+    log.set('live', 1, ++version)
+    expect(changes(log, 0)).toHaveLength(1_025)
+    expect(log.floor).toBe(2 * (3_000 - 1_024))
+  })
+
+  it('agrees with a list of changes', () => {
+    const change = fc.tuple(
+      fc.constantFrom('a', 'b', 'c', 'd'),
+      fc.option(fc.nat(9), { freq: 2 }),
+      fc.boolean(),
+    )
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 60 }), fc.nat(60), (steps, since) => {
+        const log = new ChangeLog<number>()
+        let naive: { key: string; value: number | null; version: number }[] = []
+        steps.forEach(([key, value, drop], i) => {
+          naive = naive.filter((entry) => entry.key !== key)
+          if (drop && value === null) log.drop(key)
+          else {
+            log.set(key, value, i + 1)
+            naive.push({ key, value, version: i + 1 })
+          }
+        })
+        expect(changes(log, since)).toEqual(
+          naive.filter((e) => e.version > since).map((e) => [e.key, e.value]),
+        )
+        expect(log.size).toBe(naive.filter((entry) => entry.value !== null).length)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
