@@ -4,11 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { root } from './snippets.ts'
 
 const page = readFileSync(join(root, 'docs/semantics.md'), 'utf8')
-const laws = page
-  .split('\n')
-  .map((line) => line.split('|').map((cell) => cell.trim()))
-  .filter((cells) => cells.length === 7 && /^`[a-z-]+`$/.test(cells[1]))
-  .map((cells) => ({ name: code(cells[1])[0], keepers: code(cells[4]), tests: code(cells[5]) }))
+const entry = /^- \*\*`([a-z-]+)`\.\*\*[^]*?_Kept\s+by_\s+([^]*?);\s+_property\s+in_\s+([^]*?)\.$/gm
+const laws = [...page.matchAll(entry)].map(([, name, keepers, tests]) => ({
+  name,
+  keepers: code(keepers),
+  tests: code(tests),
+}))
 
 describe('docs/semantics.md', () => {
   it('names each promise once', () => {
@@ -34,9 +35,9 @@ describe('docs/semantics.md', () => {
   }
 })
 
-/** The words of a cell that are set as code. */
-function code(cell: string): string[] {
-  return [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1])
+/** The words that are set as code. */
+function code(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map((match) => match[1])
 }
 
 function read(path: string): string {

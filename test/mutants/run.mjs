@@ -112,7 +112,7 @@ async function runTests(dir, tests, limitMs) {
   const child = spawn(process.execPath, [vitest, ...args, ...reporters, ...filters], {
     cwd: dir,
     detached: true,
-    env: { ...process.env, NO_COLOR: '1', OSTLER_MUTANTS: '1' },
+    env: { ...process.env, NO_COLOR: '1', OSTLER_SEED: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

@@ -139,8 +139,8 @@ describe('MemoryHealth', () => {
     const lease = desk.lease(a, T)
     const { record } = desk.tell(lease, 'blocked', T + 1_000)
     expect(desk.ask([a], T - HOUR).answer.kind).toBe('refused')
-    const again = desk.block('b', T - HOUR).record!
-    expect(again.untilMs).toBe(record!.untilMs)
+    const again = desk.tell(desk.lease(who('b'), T), 'blocked', T - HOUR)
+    expect(again.record!.untilMs).toBe(record!.untilMs)
   })
 
   it('refuses a report that needs room when there is none, and changes nothing', () => {

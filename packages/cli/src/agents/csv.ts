@@ -131,7 +131,10 @@ function detailsOf(row: Readonly<Record<string, string>>): Details | Reason {
     details[name] = Number(text)
   }
   if (row['tags'] !== undefined) {
-    details['tags'] = row['tags'].split(/[;|]/).map((tag) => tag.trim()).filter((tag) => tag !== '')
+    details['tags'] = row['tags']
+      .split(/[;|]/)
+      .map((tag) => tag.trim())
+      .filter((tag) => tag !== '')
   }
   return details
 }

@@ -20,7 +20,8 @@ export const SCHEMES: readonly string[] = [
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/
 const IPV6 = /^(?=.*:.*:)[0-9a-f:]{2,39}(:\d{1,3}(\.\d{1,3}){3})?$/i
-const NAME = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i
+const NAME =
+  /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i
 const MOST_CREDENTIAL = 1_024
 const LONE_SURROGATE = /\p{Surrogate}/u
 
@@ -86,7 +87,8 @@ function build(
   const colon = hostAndPort.lastIndexOf(':')
   if (colon < 0 || hostAndPort.endsWith(']')) return new Reason('has no port')
   const port = hostAndPort.slice(colon + 1)
-  if (!/^\d{1,6}$/.test(port)) return new Reason(`port must be from 1 to 65535, got ${quoted(port)}`)
+  if (!/^\d{1,6}$/.test(port))
+    return new Reason(`port must be from 1 to 65535, got ${quoted(port)}`)
   return checkEndpoint({
     scheme,
     host: hostAndPort.slice(0, colon),

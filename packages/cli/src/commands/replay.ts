@@ -27,12 +27,14 @@ export function replayCommand(ostler: Command, io: Io): void {
     .command('replay')
     .description('send an access log through a tier: who would have been limited, when')
     .argument('<log>', 'a common or combined access log (- for standard input)')
-    .option('--limit <n>', `requests in a window (default: ${DEFAULT_LIMIT})`, wholeNumber(0, 2 ** 31 - 1))
+    .option(
+      '--limit <n>',
+      `requests in a window (default: ${DEFAULT_LIMIT})`,
+      wholeNumber(0, 2 ** 31 - 1),
+    )
     .option('--window <ms>', `the window (default: ${DEFAULT_WINDOW_MS})`, wholeNumber(1, MONTH_MS))
     .option('--tier <file>', 'a tier as JSON instead: { "policies": [{ name, limit, windowMs }] }')
-    .addOption(
-      new Option('--by <what>', 'who a client is').choices(['ip', 'user']).default('ip'),
-    )
+    .addOption(new Option('--by <what>', 'who a client is').choices(['ip', 'user']).default('ip'))
     .option('--top <n>', 'show so many of the most limited clients', wholeNumber(1, 100_000), 10)
     .option('--reorder <ms>', 'lines may be so far out of order', wholeNumber(0, MONTH_MS), 60_000)
     .option('--json', 'print all limited clients as JSON')
@@ -109,5 +111,8 @@ function span(ms: number): string {
 }
 
 function instant(ms: number): string {
-  return new Date(ms).toISOString().replace('T', ' ').replace(/\.000Z$/, 'Z')
+  return new Date(ms)
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.000Z$/, 'Z')
 }

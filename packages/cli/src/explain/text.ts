@@ -11,8 +11,14 @@ const MOST_LOCALITIES = 12
 const MOST_TEXT = 30
 
 /** What a pick came to, in a few lines of at most 80 columns; `why` adds the walk and the candidates. */
-export function explainedText(explained: Explained, domain: string, why: boolean, nowMs: number): string {
-  const lines = explained.kind === 'picked' ? pickedLines(explained) : exhaustedLines(explained, nowMs)
+export function explainedText(
+  explained: Explained,
+  domain: string,
+  why: boolean,
+  nowMs: number,
+): string {
+  const lines =
+    explained.kind === 'picked' ? pickedLines(explained) : exhaustedLines(explained, nowMs)
   const head = [`domain    ${cut(domain, 68)}`, ...lines]
   if (!why) return `${head.join('\n')}\n`
   const { localities, candidates } = explained
@@ -76,14 +82,17 @@ function walkLines(localities: readonly ExplainedLocality[]): string[] {
   const more = localities.length - shown.length
   return [
     'The walk, nearest first',
-    ...indented([['locality', 'distance', 'agents', 'available', 'excluded', 'down', 'busy'], ...rows]),
+    ...indented([
+      ['locality', 'distance', 'agents', 'available', 'excluded', 'down', 'busy'],
+      ...rows,
+    ]),
     ...(more > 0 ? [`  and ${more} more, down to ${cut(localities.at(-1)!.name, 40)}`] : []),
   ]
 }
 
 const REASONS: Readonly<Record<ExplainedCandidate['reason'], string>> = {
   picked: 'picked',
-  busier: 'more load or latency',
+  busier: 'drawn, the other won',
   excluded: 'excluded',
   probation: 'on probation',
   probing: 'a probe is under way',

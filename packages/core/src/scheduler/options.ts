@@ -38,6 +38,8 @@ export interface SchedulerOptions<M extends Mode> {
   readonly health?: Partial<HealthPolicy>
   readonly incident?: Partial<IncidentPolicy>
   readonly breaker?: Partial<BreakerPolicy>
+  /** Dispatches of this process to a domain at once while an incident is open, 1 to 1,000,000. Default: as many as are asked for. */
+  readonly incidentInFlight?: number
   /** How long a lease lasts if nothing is reported, 1 s to 1 h. Default 60_000. */
   readonly leaseMs?: number
   /** Domains whose view is kept ready, 1 to 1,000,000. Others are rebuilt when next picked. Default 10,000. */
@@ -65,6 +67,8 @@ export interface ResolvedOptions<M extends Mode> {
   readonly health: HealthPolicy
   readonly incident: IncidentPolicy
   readonly breaker: BreakerPolicy
+  /** Infinity where an incident throttles nothing. */
+  readonly incidentInFlight: number
   readonly leaseMs: number
   readonly maxViews: number
   readonly drainPerPick: number
@@ -86,6 +90,7 @@ const FIELDS: readonly string[] = [
   'health',
   'incident',
   'breaker',
+  'incidentInFlight',
   'leaseMs',
   'maxViews',
   'drainPerPick',
@@ -109,6 +114,7 @@ export function resolveOptions<M extends Mode>(options: SchedulerOptions<M>): Re
     health: resolveHealthPolicy(options.health),
     incident: resolveIncidentPolicy(options.incident),
     breaker: resolveBreakerPolicy(options.breaker),
+    incidentInFlight: options.incidentInFlight ?? Infinity,
     leaseMs: options.leaseMs ?? 60_000,
     maxViews: options.maxViews ?? 10_000,
     drainPerPick: options.drainPerPick ?? 64,
@@ -159,6 +165,7 @@ function optionsProblems(options: SchedulerOptions<Mode>): Problem[] {
     problems.push(...breakerPolicyProblems(options.breaker, 'breaker'))
   }
   const { leaseMs = 1000, maxViews = 1, drainPerPick = 1, probeShare = 1 } = options
+  expectInteger(problems, 'incidentInFlight', options.incidentInFlight ?? 1, 1, 1_000_000)
   expectInteger(problems, 'leaseMs', leaseMs, 1000, MAX_LEASE_MS)
   expectInteger(problems, 'maxViews', maxViews, 1, 1_000_000)
   expectInteger(problems, 'drainPerPick', drainPerPick, 1, Number.MAX_SAFE_INTEGER)

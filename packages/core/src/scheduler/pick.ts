@@ -11,6 +11,7 @@ import type { ResolvedOptions } from './options.ts'
 import type { Plan, Planner } from './plan.ts'
 import type { Exhausted, PickCounts, Picked, PickRequest, PickResult } from './requests.ts'
 import type { Roster } from './roster.ts'
+import type { Throttle } from './throttle.ts'
 import { andThen } from './and-then.ts'
 import type { Time } from './time.ts'
 import type { Views } from './views.ts'
@@ -40,6 +41,7 @@ export class Picker<M extends Mode> {
   readonly #roster: Roster
   readonly #views: Views
   readonly #walk: Walk
+  readonly #throttle: Throttle
   readonly #nextId: () => string
   #picks = 0
   /** Drawn ahead, so that an explanation can use the seed of the pick to come. */
@@ -51,6 +53,7 @@ export class Picker<M extends Mode> {
     planner: Planner,
     roster: Roster,
     views: Views,
+    throttle: Throttle,
     nextId: () => string,
   ) {
     this.#options = options
@@ -59,6 +62,7 @@ export class Picker<M extends Mode> {
     this.#planner = planner
     this.#roster = roster
     this.#views = views
+    this.#throttle = throttle
     this.#walk = new Walk(roster.fleet)
     this.#nextId = nextId
     this.#nextSeed = this.#drawSeed()
@@ -102,6 +106,7 @@ export class Picker<M extends Mode> {
   /** The walk of an attempt; where it finds nobody, lets go of all that is due and walks again. */
   choose(attempt: Attempt, onVisit: OnVisit | null): Choice | null {
     const { view, query, seed, nowMs } = attempt
+    if (this.#throttledUntilMs(attempt) > 0) return null
     const probeTurn = view.sinceProbe >= this.#options.probeSpacing
     const choice = this.#walk.choose(view, query, seed, probeTurn, onVisit)
     if (choice !== null) return choice
@@ -116,6 +121,11 @@ export class Picker<M extends Mode> {
   /** What a refusal says. */
   refusal(attempt: Attempt): Exhausted {
     const { view, plan, fullUntilMs } = attempt
+    const retryThrottledMs = this.#throttledUntilMs(attempt)
+    if (retryThrottledMs > 0) {
+      const counts = this.#counts(view)
+      return { kind: 'exhausted', cause: 'incident', retryAtMs: retryThrottledMs, counts }
+    }
     const { fleet, slots } = this.#roster
     const found: Exhaustion = exhaustionOf(fleet, slots, view, plan.query)
     const full = fullUntilMs < Infinity
@@ -178,6 +188,7 @@ export class Picker<M extends Mode> {
     }
     const { fleet, slots } = this.#roster
     slots.open(leaseId, choice.agent, plan.deadlineMs)
+    this.#throttle.took(plan.domain, leaseId, plan.deadlineMs)
     fleet.lastPicks[choice.agent] = ++this.#picks
     view.sinceProbe = answer.probe ? 0 : view.sinceProbe + 1
     const lease: Lease = {
@@ -216,6 +227,10 @@ export class Picker<M extends Mode> {
     return andThen(this.#roster.follow(attempt.nowMs), () =>
       andThen(this.#views.refresh(attempt.view, attempt.nowMs), () => this.#try(attempt)),
     )
+  }
+
+  #throttledUntilMs({ view, plan, nowMs }: Attempt): number {
+    return view.incidentAtMs === 0 ? 0 : this.#throttle.freeAtMs(plan.domain, nowMs)
   }
 
   #counts(view: View<PairRecord>): PickCounts {

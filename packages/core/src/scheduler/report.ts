@@ -5,6 +5,7 @@ import type { Lease, Mode, Outcome, Result, Settled, Store } from '../store/stor
 import { events } from './events.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Roster } from './roster.ts'
+import type { Throttle } from './throttle.ts'
 import { andThen } from './and-then.ts'
 import type { Time } from './time.ts'
 import type { Views } from './views.ts'
@@ -29,13 +30,21 @@ export class Reporter<M extends Mode> {
   readonly #time: Time
   readonly #roster: Roster
   readonly #views: Views
+  readonly #throttle: Throttle
 
-  constructor(options: ResolvedOptions<M>, time: Time, roster: Roster, views: Views) {
+  constructor(
+    options: ResolvedOptions<M>,
+    time: Time,
+    roster: Roster,
+    views: Views,
+    throttle: Throttle,
+  ) {
     this.#options = options
     this.#store = options.store
     this.#time = time
     this.#roster = roster
     this.#views = views
+    this.#throttle = throttle
   }
 
   report(lease: Lease, outcome: Outcome): Result<M, Settled> {
@@ -65,6 +74,7 @@ export class Reporter<M extends Mode> {
   #follow(lease: Lease, outcome: Outcome, settled: Settled, nowMs: number): void {
     const { fleet, slots } = this.#roster
     slots.expire(nowMs)
+    this.#throttle.gave(lease.domain, lease.id)
     const agent = slots.close(lease.id)
     if (agent !== -1 && outcome.kind === 'ok') {
       const latencyMs = Math.max(outcome.latencyMs ?? nowMs - lease.pickedAtMs, 1)

@@ -69,6 +69,8 @@ export type ExhaustedCause =
   | 'at_capacity'
   /** Every eligible pair is excluded, or its agent drained or resting. */
   | 'all_excluded'
+  /** An incident of the domain is open, and as many dispatches are under way as `incidentInFlight` lets. */
+  | 'incident'
 
 /** How many agents of the whole fleet stand where, at the instant of a refusal. */
 export interface PickCounts {

@@ -23,6 +23,7 @@ import type {
 } from './requests.ts'
 import { Roster } from './roster.ts'
 import { andThen } from './and-then.ts'
+import { Throttle } from './throttle.ts'
 import { Time } from './time.ts'
 import { Views } from './views.ts'
 import { withAgent, type WithAgentOptions, type WithAgentResult } from './with-agent.ts'
@@ -62,6 +63,7 @@ export class Scheduler<M extends Mode = 'sync'> {
     const { fleet } = this.#roster
     this.#views = new Views(resolved.store, fleet, resolved.maxViews)
     this.#planner = new Planner(fleet, resolved.scope, resolved.leaseMs)
+    const throttle = new Throttle(resolved.incidentInFlight)
     this.agents = new Agents(resolved.store, this.#roster, this.#time)
     this.#admission = new Admission(resolved.store, this.#time, resolved.tiers, nextId)
     this.#picker = new Picker(
@@ -70,10 +72,11 @@ export class Scheduler<M extends Mode = 'sync'> {
       this.#planner,
       this.#roster,
       this.#views,
+      throttle,
       nextId,
     )
     this.#explainer = new Explainer(this.#picker, this.#roster, this.#time)
-    this.#reporter = new Reporter(resolved, this.#time, this.#roster, this.#views)
+    this.#reporter = new Reporter(resolved, this.#time, this.#roster, this.#views, throttle)
   }
 
   /**

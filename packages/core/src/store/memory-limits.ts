@@ -19,7 +19,7 @@ export interface MemoryLimitsOptions {
   readonly maxPermits?: number
   /**
    * Seeds the hash that spreads keys over shared lanes: an unsigned 32-bit integer, best a secret.
-   * Default 0.
+   * `memoryStore` draws one where none is given.
    */
   readonly seed?: number
 }

@@ -1,3 +1,4 @@
+import { ambientRandom } from '../clock.ts'
 import { OstlerError } from '../errors.ts'
 import { MemoryHealth, type MemoryHealthOptions } from './memory-health.ts'
 import { MemoryLimits, type MemoryLimitsOptions } from './memory-limits.ts'
@@ -15,7 +16,8 @@ export interface MemoryStoreOptions extends MemoryLimitsOptions, MemoryHealthOpt
  * @throws OstlerError INVALID_OPTIONS
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
-  const limits = new MemoryLimits(options)
+  const seed = options.seed ?? Math.floor(ambientRandom() * 0x1_0000_0000)
+  const limits = new MemoryLimits({ ...options, seed })
   const health = new MemoryHealth(options)
   const { maxIdempotencyRecords = 100_000 } = options
   const ops = new MemoryOps({ maxRecords: maxIdempotencyRecords })

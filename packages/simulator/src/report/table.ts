@@ -18,7 +18,7 @@ export function comparisonTable(comparison: Comparison): string {
       ...results.map(policyRow),
     ]),
     '',
-    'success   requests that brought their page, from where a strict hint wants it, of all',
+    'success   of all requests: brought their page, from where a strict hint wants it',
     'wasted    dispatched to an exit that the domain was blocking at that moment',
     'excluded  times that something was taken out of use;  probes: trials of such',
     'km        from the hint to the agent, for requests with a hint',

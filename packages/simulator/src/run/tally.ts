@@ -84,7 +84,6 @@ class Histogram {
   }
 }
 
-
 /** What the judge said of a dispatch. */
 export interface Answered {
   readonly answer: ResponseName

@@ -134,10 +134,18 @@ function checkTogether(problems: Problem[], scenario: Scenario): void {
   }
   distinct(problems, 'fleets', fleets)
   distinct(problems, 'domains.kinds', domains.kinds)
-  someWeight(problems, 'domains.kinds', domains.kinds.map((kind) => kind.weight))
+  someWeight(
+    problems,
+    'domains.kinds',
+    domains.kinds.map((kind) => kind.weight),
+  )
   someWeight(problems, 'clients.markets', Object.values(clients.markets))
   someWeight(problems, 'clients.hints', Object.values(clients.hints))
-  someWeight(problems, 'clients.tiers', Object.values(clients.tiers).map((tier) => tier.weight))
+  someWeight(
+    problems,
+    'clients.tiers',
+    Object.values(clients.tiers).map((tier) => tier.weight),
+  )
   const names = fleets.map((fleet) => fleet.name)
   domains.kinds.forEach((kind, i) => {
     for (const name of kind.bans?.fleets ?? []) {

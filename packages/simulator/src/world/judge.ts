@@ -49,10 +49,7 @@ export class Judge {
     this.#domains = domains
     this.#seed = seed
     this.#startMs = startMs
-    this.#pairs = new Pairs(
-      Math.min(scenario.requests, domains.length * fleet.exits),
-      fleet.exits,
-    )
+    this.#pairs = new Pairs(Math.min(scenario.requests, domains.length * fleet.exits), fleet.exits)
   }
 
   /** Sends a request with this luck to a domain through an agent. */

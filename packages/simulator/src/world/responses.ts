@@ -9,14 +9,7 @@ export interface Response {
 }
 
 export type ResponseName =
-  | 'page'
-  | 'missing'
-  | 'too_many'
-  | 'challenge'
-  | 'denied'
-  | 'error'
-  | 'outage'
-  | 'offline'
+  'page' | 'missing' | 'too_many' | 'challenge' | 'denied' | 'error' | 'outage' | 'offline'
 
 const PAGE = '<!doctype html><title>Lamps</title><h1>Lamps</h1><p>Forty lamps, in stock.</p>'
 const CHALLENGE =
