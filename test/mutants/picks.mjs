@@ -2,7 +2,8 @@
 
 const GEO = 'packages/core/src/geo'
 const PICK = 'packages/core/src/pick'
-const tests = ['test/properties/pick.test.ts']
+const SCHEDULER = 'packages/core/src/scheduler'
+const tests = ['test/properties/model.test.ts']
 
 export const picks = [
   {
@@ -40,8 +41,8 @@ export const picks = [
   {
     name: 'veto-ignored',
     file: `${PICK}/steps.ts`,
-    find: 'if (place.up === 0 || hint.never.includes(place.country)) continue',
-    replace: 'if (place.up === 0) continue',
+    find: 'if (hint.never.includes(place.country)) return false',
+    replace: '',
     why: 'an agent of a vetoed country is given when the walk goes outward',
     tests,
   },
@@ -107,6 +108,56 @@ export const picks = [
     find: 'for (; cell !== null; cell = cell.parent) this.dead.delete(cell)',
     replace: 'this.dead.delete(cell)',
     why: 'a place that is healthy again is passed over as long as its square counts as dead',
+    tests,
+  },
+  {
+    name: 'probe-share-ignored',
+    file: `${SCHEDULER}/pick.ts`,
+    find: 'const probeTurn = view.sinceProbe >= this.#options.probeSpacing',
+    replace: 'const probeTurn = true',
+    why: 'every pick of a domain may be a probe while healthy agents wait',
+    tests,
+  },
+  {
+    name: 'explain-consumes-the-seed',
+    file: `${SCHEDULER}/pick.ts`,
+    find: 'return { plan, seed: plan.seed ?? this.#nextSeed }',
+    replace:
+      'const seed = this.#nextSeed\n    this.#nextSeed = this.#drawSeed()\n' +
+      '    return { plan, seed: plan.seed ?? seed }',
+    why: 'the pick after an explanation is not the one that was explained',
+    tests,
+  },
+  {
+    name: 'slot-not-taken',
+    file: `${SCHEDULER}/pick.ts`,
+    find: 'slots.open(leaseId, choice.agent, plan.deadlineMs)',
+    replace: '',
+    why: 'agents in use look idle, so the work is not shared out',
+    tests,
+  },
+  {
+    name: 'session-of-the-seed',
+    file: `${PICK}/walk.ts`,
+    find: 'const random = seededRandom(session === -1 ? seed : session)',
+    replace: 'const random = seededRandom(seed)',
+    why: 'a session gets another agent with each pick',
+    tests,
+  },
+  {
+    name: 'retry-at-the-earlier-wait',
+    file: `${PICK}/exhaustion.ts`,
+    find: 'const atMs = Math.max(pairMs, restMs, this.#slots.freeAtMs(agent))',
+    replace: 'const atMs = Math.max(pairMs, restMs)',
+    why: 'a refused caller comes back while every slot is still taken',
+    tests,
+  },
+  {
+    name: 'removed-agent-keeps-its-place',
+    file: `${PICK}/view.ts`,
+    find: 'this.excluded.delete(before)',
+    replace: '',
+    why: 'whoever takes the position of an agent that has gone inherits its exclusion',
     tests,
   },
 ]

@@ -1,6 +1,9 @@
 import { OstlerError } from '@ostler/core'
 
-/** Exit codes. 2 is for what its user can put right: the command line, and what is in the files that it names. */
+/**
+ * Exit codes. 2 is for what its user can put right: the command line, and what is in the files that
+ * it names.
+ */
 export const EXIT = { ok: 0, failure: 1, usage: 2, noAgent: 3 } as const
 
 /** Ends a command with one sentence on standard error. */
@@ -28,7 +31,10 @@ const FILE_TROUBLE: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of its path is not a folder',
 }
 
-/** A file that cannot be read or written. Naming one that is not there is usage; a full disk is failure. */
+/**
+ * A file that cannot be read or written. Naming one that is not there is usage; a full disk is
+ * failure.
+ */
 export function fileTrouble(doing: string, path: string, error: unknown): CliFailure {
   const { code = 'IO', message } = error as NodeJS.ErrnoException
   const known = FILE_TROUBLE[code]

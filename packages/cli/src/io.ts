@@ -12,7 +12,10 @@ export interface Io {
   nowMs(): number
 }
 
-/** The process's own. A reader that goes away (`| head`) ends the process quietly, as it ends other tools. */
+/**
+ * The process's own. A reader that goes away (`| head`) ends the process quietly, as it ends other
+ * tools.
+ */
 export function processIo(): Io {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

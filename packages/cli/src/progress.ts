@@ -3,8 +3,8 @@ import type { Io } from './io.ts'
 const WIDTH = 30
 
 /**
- * A bar on a terminal's standard error, drawn over itself and wiped out at the end. Where standard error is no terminal,
- * a line for each new label if `plainly` asks for it, and else nothing.
+ * A bar on a terminal's standard error, drawn over itself and wiped out at the end. Where standard
+ * error is no terminal, a line for each new label if `plainly` asks for it, and else nothing.
  */
 export class ProgressBar {
   readonly #io: Io

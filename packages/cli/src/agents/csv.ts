@@ -4,7 +4,10 @@ import { draftAt, type Details, type Draft, type Reading } from './entry.ts'
 
 const MOST_COLUMNS = 200
 
-/** Columns by the names that people give them, in lower case without spaces, hyphens and underscores. */
+/**
+ * Columns by the names that people give them, in lower case without spaces, hyphens and
+ * underscores.
+ */
 const COLUMNS: Readonly<Record<string, string>> = {
   id: 'id',
   url: 'url',
@@ -38,8 +41,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
 const NUMBERS: readonly string[] = ['lat', 'lon', 'asn', 'weight', 'maxConcurrency']
 
 /**
- * A header row, then one agent a line. Columns may come in any order; `url`, or `host` and `port`, must be there.
- * Separated by comma, semicolon or tab, as the header is; fields may be quoted, a record does not go over the end of its line.
+ * A header row, then one agent a line. Columns may come in any order; `url`, or `host` and `port`,
+ * must be there. Separated by comma, semicolon or tab, as the header is; fields may be quoted, a
+ * record does not go over the end of its line.
  * @throws CliFailure USAGE when the header is none.
  */
 export function readCsv(text: string, scheme: string): Reading {
@@ -145,7 +149,10 @@ function separatorOf(header: string): string {
   )
 }
 
-/** Fields of one line (RFC 4180, except that a quoted field ends on its line); spaces around them do not count. */
+/**
+ * Fields of one line (RFC 4180, except that a quoted field ends on its line); spaces around them do
+ * not count.
+ */
 function splitRow(line: string, separator: string): string[] | Reason {
   const fields: string[] = []
   let i = 0

@@ -35,8 +35,9 @@ export class Reason {
 }
 
 /**
- * Reads `host:port`, `host:port:user:pass` (all after the third colon is the password), `user:pass@host:port`, or a URL
- * `scheme://[user[:pass]@]host:port`, whose credentials are percent-encoded. IPv6 stands in brackets.
+ * Reads `host:port`, `host:port:user:pass` (all after the third colon is the password),
+ * `user:pass@host:port`, or a URL `scheme://[user[:pass]@]host:port`, whose credentials are
+ * percent-encoded. IPv6 stands in brackets.
  */
 export function parseEndpoint(text: string, defaultScheme: string): Endpoint | Reason {
   const scheme = SCHEME.exec(text)

@@ -1,7 +1,10 @@
 import type { Agent } from '@ostler/core'
 import { addressOf, urlOf, type Endpoint, type Reason } from './endpoint.ts'
 
-/** One agent of a file as it was read, or why it could not be. `at` says where it stands: `line 7`, `element 3`. */
+/**
+ * One agent of a file as it was read, or why it could not be. `at` says where it stands: `line 7`,
+ * `element 3`.
+ */
 export interface Entry {
   readonly at: string
   readonly read: Draft | Reason
@@ -25,8 +28,9 @@ export interface Reading {
 export type Details = Partial<Omit<Agent, 'id' | 'url'>>
 
 /**
- * The draft of an agent that is reached at an endpoint. Its key is its id where the file gives one; else scheme, user, host
- * and port, for providers sell different exits under one address by the user's name. The password is no part of it.
+ * The draft of an agent that is reached at an endpoint. Its key is its id where the file gives one;
+ * else scheme, user, host and port, for providers sell different exits under one address by the
+ * user's name. The password is no part of it.
  */
 export function draftAt(endpoint: Endpoint, details: Details = {}, id?: string): Draft {
   const address = addressOf(endpoint)

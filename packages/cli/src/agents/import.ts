@@ -28,7 +28,8 @@ export interface ImportOptions {
 }
 
 /**
- * Reads agents from a file's text. Of entries with one key the first holds; what it lacks is taken from the later ones.
+ * Reads agents from a file's text. Of entries with one key the first holds; what it lacks is taken
+ * from the later ones.
  * @throws CliFailure USAGE when the file as a whole is not what it should be.
  */
 export function importAgents(text: string, options: ImportOptions = {}): Imported {
@@ -109,7 +110,10 @@ function fold(drafts: readonly Placed[], folded: string[]): Placed[] {
   return [...byKey.values()]
 }
 
-/** Gives ids that were made up a number where they meet (one address, several users); those that files give must not meet. */
+/**
+ * Gives ids that were made up a number where they meet (one address, several users); those that
+ * files give must not meet.
+ */
 function numbered(drafts: readonly Placed[], bad: string[]): Agent[] {
   const taken = new Set(drafts.filter((draft) => draft.named).map((draft) => draft.agent.id))
   const agents = drafts.map(({ agent, named }) => {

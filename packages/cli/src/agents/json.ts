@@ -21,8 +21,8 @@ const AGENT_FIELDS: readonly string[] = [
 ]
 
 /**
- * An array (or `{ "agents": [...] }`) of agents as `agents.upsert` takes them, or of entries of a proxy list
- * (`protocol`, `host`, `port`, `exit_ip`, `asn`, `geolocation`); one file may hold both.
+ * An array (or `{ "agents": [...] }`) of agents as `agents.upsert` takes them, or of entries of a
+ * proxy list (`protocol`, `host`, `port`, `exit_ip`, `asn`, `geolocation`); one file may hold both.
  * @throws CliFailure USAGE when it is not JSON, or no array.
  */
 export function readJsonAgents(text: string, scheme: string): Reading {

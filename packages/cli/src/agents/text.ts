@@ -3,7 +3,10 @@ import { hasControl, parseEndpoint, Reason } from './endpoint.ts'
 
 const MOST_LINE = 4_096
 
-/** One agent a line: `host:port`, `host:port:user:pass`, or a URL. Blank lines and those that begin with # do not count. */
+/**
+ * One agent a line: `host:port`, `host:port:user:pass`, or a URL. Blank lines and those that begin
+ * with # do not count.
+ */
 export function readLines(text: string, scheme: string): Reading {
   const entries = text.split(/\r\n|\n|\r/).flatMap((raw, i) => {
     const line = raw.trim()

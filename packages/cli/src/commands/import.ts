@@ -48,7 +48,10 @@ export function importCommand(ostler: Command, io: Io): void {
     })
 }
 
-/** Reads agents from any file that `import` takes. @throws CliFailure USAGE when there is none in it. */
+/**
+ * Reads agents from any file that `import` takes. @throws CliFailure USAGE when there is none in
+ * it.
+ */
 export async function readAgents(
   io: Io,
   path: string,

@@ -51,7 +51,9 @@ export function simulateCommand(ostler: Command, io: Io): void {
     })
 }
 
-/** Runs a comparison with a progress bar; `plainly`: a line per policy where there is no terminal. */
+/**
+ * Runs a comparison with a progress bar; `plainly`: a line per policy where there is no terminal.
+ */
 export function simulate(
   io: Io,
   scenario: Scenario,

@@ -8,7 +8,10 @@ import { simulate, speedLine } from './simulate.ts'
 const DOMAIN = 'shop.example'
 const VIENNA = '48.21,16.37'
 
-/** `ostler start`: the tour that `npm start` gives. The default scenario, one explained pick, and where to go from there. */
+/**
+ * `ostler start`: the tour that `npm start` gives. The default scenario, one explained pick, and
+ * where to go from there.
+ */
 export function startCommand(ostler: Command, io: Io): void {
   ostler
     .command('start')
@@ -33,10 +36,9 @@ function explainOne(agents: Parameters<typeof schedulerOf>[0]): string {
   }
   const explained = scheduler.explain(request)
   scheduler.close()
-  return (
-    `One pick, explained: ${DOMAIN} from Vienna (${VIENNA}), with the nearest agents excluded\n\n` +
-    explainedText(explained, DOMAIN, true, nowMs)
-  )
+  return `One pick, explained: ${DOMAIN} from Vienna, with the nearest agents excluded
+
+${explainedText(explained, DOMAIN, true, nowMs)}`
 }
 
 const NEXT = `

@@ -1,10 +1,10 @@
 import { OstlerError, type Agent, type Problem, type Scheduler } from '@ostler/core'
 
 /**
- * What is known of a fleet at an instant, so that one can ask what would be picked if it were so. As JSON:
- * `{ "nowMs": 1767603600000, "exclusions": [{ "agent": "de1", "domain": "shop.example", "untilMs": 1767604500000 }],
- * "drained": ["de2"] }`. `exit` (the address that targets see) may stand for `agent`, `*` for any domain, and `forMs` from now
- * for `untilMs`.
+ * What is known of a fleet at an instant, so that one can ask what would be picked if it were so.
+ * As JSON: `{ "nowMs": 1767603600000, "exclusions": [{ "agent": "de1", "domain": "shop.example",
+ * "untilMs": 1767604500000 }], "drained": ["de2"] }`. `exit` (the address that targets see) may
+ * stand for `agent`, `*` for any domain, and `forMs` from now for `untilMs`.
  */
 export interface State {
   /** The instant that is asked about; default: now. */
@@ -26,7 +26,10 @@ type Fields = Readonly<Record<string, unknown>>
 const MOST_EXCLUSIONS = 1_000_000
 const MOST_MS = 8_640_000_000_000_000
 
-/** Checks a state that was read from JSON. @throws OstlerError INVALID_OPTIONS that lists every problem, by path. */
+/**
+ * Checks a state that was read from JSON. @throws OstlerError INVALID_OPTIONS that lists every
+ * problem, by path.
+ */
 export function parseState(value: unknown, what: string): State {
   const problems: Problem[] = []
   const fail = (path: string, message: string): void => void problems.push({ path, message })

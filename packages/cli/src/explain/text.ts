@@ -1,5 +1,6 @@
 import type {
   Agent,
+  ExhaustedCause,
   Explained,
   ExplainedCandidate,
   ExplainedLocality,
@@ -10,7 +11,10 @@ import { columns, count, duration } from '@ostler/simulator'
 const MOST_LOCALITIES = 12
 const MOST_TEXT = 30
 
-/** What a pick came to, in a few lines of at most 80 columns; `why` adds the walk and the candidates. */
+/**
+ * What a pick came to, in a few lines of at most 80 columns; `why` adds the walk and the
+ * candidates.
+ */
 export function explainedText(
   explained: Explained,
   domain: string,
@@ -22,7 +26,8 @@ export function explainedText(
   const head = [`domain    ${cut(domain, 68)}`, ...lines]
   if (!why) return `${head.join('\n')}\n`
   const { localities, candidates } = explained
-  return `${[...head, '', ...walkLines(localities), '', ...candidateLines(candidates, nowMs)].join('\n')}\n`
+  const shown = [...walkLines(localities), '', ...candidateLines(candidates, nowMs)]
+  return `${[...head, '', ...shown].join('\n')}\n`
 }
 
 /** What may be shown of an agent: all but its url, which may hold credentials. */
@@ -35,22 +40,24 @@ export function shownAgent(agent: Agent): Omit<Agent, 'url'> {
 function pickedLines(picked: Explained & { kind: 'picked' }): string[] {
   const { agent, locality, distanceKm, probe } = picked
   const place = [agent.city, agent.region ?? agent.country].filter((part) => part !== undefined)
+  const network = agent.asn === undefined ? '' : `  AS${agent.asn}`
   return [
     `agent     ${cut(agent.id, 68)}${place.length === 0 ? '' : `  (${cut(place.join(', '), 34)})`}`,
-    `exit      ${cut(agent.exitIp ?? agent.id, 50)}${agent.asn === undefined ? '' : `  AS${agent.asn}`}`,
+    `exit      ${cut(agent.exitIp ?? agent.id, 50)}${network}`,
     `locality  ${cut(locality, 68)}`,
     `distance  ${km(distanceKm)}`,
     ...(probe ? ['probe     yes: the trial that may bring this exit back'] : []),
   ]
 }
 
-const CAUSES = {
+const CAUSES: Readonly<Record<ExhaustedCause, string>> = {
   fleet_empty: 'there are no agents',
   geo_empty: 'the hint allows no agent of the fleet',
   filter_empty: 'no agent passes pin, avoid and tags',
   pinned_excluded: 'every pinned agent is excluded, resting or full',
   at_capacity: 'every available agent is at capacity',
   all_excluded: 'every eligible agent is excluded, drained or resting',
+  incident: 'the domain has an incident: as many dispatches are under way as it is given',
 } as const
 
 function exhaustedLines(exhausted: Explained & { kind: 'exhausted' }, nowMs: number): string[] {

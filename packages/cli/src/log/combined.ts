@@ -7,7 +7,8 @@ export interface LogLine {
   readonly atMs: number
 }
 
-// host ident user [time] "request" status bytes ...: what comes after them (referrer, agent) does not matter here.
+// host ident user [time] "request" status bytes ...: what comes after them (referrer, agent) does
+// not matter here.
 const LINE = /^(\S+) \S+ (.{1,200}?) \[([^\]]{1,40})\] "((?:[^"\\]|\\.)*)" (\d{3}|-) (\d+|-)(?: |$)/
 const TIME = /^(\d{2})\/([A-Z][a-z]{2})\/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})$/
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']

@@ -1,7 +1,10 @@
 /** A line without its end; null where it was longer than the limit, and was passed over. */
 export type Line = string | null
 
-/** Splits a stream into lines, each of at most `most` characters, holding no more than one at a time. */
+/**
+ * Splits a stream into lines, each of at most `most` characters, holding no more than one at a
+ * time.
+ */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array | string>,
   most: number,

@@ -9,9 +9,9 @@ export interface Hit {
 const MOST_HELD = 100_000
 
 /**
- * Puts a log back into order of time. Servers write lines when requests end, so logs are out of order by as much as a
- * request takes: hits are held until one `withinMs` later has come, or 100,000 are held. A hit later than that is given the time of
- * the one before it, and counted.
+ * Puts a log back into order of time. Servers write lines when requests end, so logs are out of
+ * order by as much as a request takes: hits are held until one `withinMs` later has come, or
+ * 100,000 are held. A hit later than that is given the time of the one before it, and counted.
  */
 export class Reorder {
   clamped = 0

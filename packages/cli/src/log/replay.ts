@@ -32,7 +32,10 @@ export interface ClientReplay {
   readonly requests: number
   readonly limited: number
   readonly firstLimitedAtMs: number
-  /** The longest that a refusal told it to wait; null where the tier would never have let it through. */
+  /**
+   * The longest that a refusal told it to wait; null where the tier would never have let it
+   * through.
+   */
   readonly longestWaitMs: number | null
 }
 
@@ -47,7 +50,10 @@ interface Count {
 const MOST_LINE = 65_536
 const MOST_CLIENTS = 1_000_000
 
-/** Lets a log's clients pass through a tier, at the log's own times. Reads it as a stream; memory grows with its clients only. */
+/**
+ * Lets a log's clients pass through a tier, at the log's own times. Reads it as a stream; memory
+ * grows with its clients only.
+ */
 export async function replayLog(
   chunks: AsyncIterable<Uint8Array | string>,
   options: ReplayOptions,

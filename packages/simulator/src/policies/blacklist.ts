@@ -8,10 +8,11 @@ import type { World } from '../world/world.ts'
 const DRAWS = 16
 
 /**
- * A blacklist in memory, without recovery: an exit that failed for a domain is never used for it again. A failure is
- * a dispatch that did not come back, or any status but 2xx, 3xx and 404; such detectors do not tell a block from an outage.
- * When all exits of the country (of the fleet, without one) are listed for a domain, their entries for it are cleared and it
- * begins anew. Picks any of the others, each as likely.
+ * A blacklist in memory, without recovery: an exit that failed for a domain is never used for it
+ * again. A failure is a dispatch that did not come back, or any status but 2xx, 3xx and 404; such
+ * detectors do not tell a block from an outage. When all exits of the country (of the fleet,
+ * without one) are listed for a domain, their entries for it are cleared and it begins anew. Picks
+ * any of the others, each as likely.
  */
 export const blacklistPolicy: PolicySpec = {
   name: 'blacklist',

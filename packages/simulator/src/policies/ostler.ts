@@ -12,7 +12,10 @@ import { mix } from '../world/weighted.ts'
 import type { World } from '../world/world.ts'
 import type { Choice, Picker, PolicySpec } from './policy.ts'
 
-/** The scheduler itself, as an embedder gets it: default options, the memory store, the virtual clock, a seeded source. */
+/**
+ * The scheduler itself, as an embedder gets it: default options, the memory store, the virtual
+ * clock, a seeded source.
+ */
 export const ostlerPolicy: PolicySpec = {
   name: 'ostler',
   summary: 'nearest rested agent; exclusions per exit and domain that heal',

@@ -10,7 +10,9 @@ export interface Request {
   hint: Hint
 }
 
-/** An agent for a request; `token` is the policy's own note on it, and comes back with the report. */
+/**
+ * An agent for a request; `token` is the policy's own note on it, and comes back with the report.
+ */
 export interface Choice<Token = unknown> {
   /** Index of the agent in the world's fleet. */
   readonly agent: number
@@ -28,7 +30,9 @@ export interface Picker<Token = unknown> {
   readonly probes: number
 }
 
-/** A policy of the comparison: its name, what it does in one line, and a fresh picker for a world. */
+/**
+ * A policy of the comparison: its name, what it does in one line, and a fresh picker for a world.
+ */
 export interface PolicySpec {
   readonly name: PolicyName
   readonly summary: string

@@ -3,7 +3,10 @@ import { mix } from '../world/weighted.ts'
 import type { PolicySpec } from './policy.ts'
 import { Shortlists } from './shortlists.ts'
 
-/** Any agent of the hinted country (else of the fleet), each as likely as the others. Learns nothing, refuses nothing. */
+/**
+ * Any agent of the hinted country (else of the fleet), each as likely as the others. Learns
+ * nothing, refuses nothing.
+ */
 export const randomPolicy: PolicySpec = {
   name: 'random',
   summary: 'any agent of the hinted country, else of the fleet',

@@ -1,7 +1,10 @@
 import type { PolicySpec } from './policy.ts'
 import { Shortlists } from './shortlists.ts'
 
-/** The agents of the hinted country (else of the fleet) in turn, one turn per country. Learns nothing, refuses nothing. */
+/**
+ * The agents of the hinted country (else of the fleet) in turn, one turn per country. Learns
+ * nothing, refuses nothing.
+ */
 export const roundRobinPolicy: PolicySpec = {
   name: 'round-robin',
   summary: 'the agents of the hinted country in turn',

@@ -14,11 +14,13 @@ const MAX_AGE_MS = 3_000_000
 const BLOCKED_STATUS_CODES: readonly number[] = [401, 403, 429]
 
 /**
- * A score-based session pool, after the public description of Crawlee's `SessionPool` and its defaults: up to 1,000 sessions,
- * each bound to one agent (the next in turn); while the pool is not full each pick makes a new one, then picks any; if that one
- * is no longer usable, all such are removed and a new one is made. A success takes 0.5 off a session's error score, a failure adds 1, status 401, 403 or 429 retires
- * it at once; at a score of 3, after 50 uses or 3,000 s it is done. A session knows nothing of domains.
- * One pool per hinted country, as one crawler per market would have it.
+ * A score-based session pool, after the public description of Crawlee's `SessionPool` and its
+ * defaults: up to 1,000 sessions, each bound to one agent (the next in turn); while the pool is not
+ * full each pick makes a new one, then picks any; if that one is no longer usable, all such are
+ * removed and a new one is made. A success takes 0.5 off a session's error score, a failure adds 1,
+ * status 401, 403 or 429 retires it at once; at a score of 3, after 50 uses or 3,000 s it is done.
+ * A session knows nothing of domains. One pool per hinted country, as one crawler per market would
+ * have it.
  */
 export const sessionPoolPolicy: PolicySpec = {
   name: 'session-pool',

@@ -8,8 +8,8 @@ export interface Shortlist {
 }
 
 /**
- * The country index that all but ours share: the agents of the country that the hint names; the whole fleet if it names none
- * (no hint, coordinates), or if there is no agent there.
+ * The country index that all but ours share: the agents of the country that the hint names; the
+ * whole fleet if it names none (no hint, coordinates), or if there is no agent there.
  */
 export class Shortlists {
   readonly #all: Shortlist

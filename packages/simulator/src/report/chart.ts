@@ -56,11 +56,8 @@ export function lineChart(
     })
     return `<path d="${points.join('')}" stroke="${colourOf(index)}" class="line"/>`
   })
-  return (
-    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img">` +
-    [...grid, ...ticks, ...paths].join('') +
-    '</svg>'
-  )
+  const marks = [...grid, ...ticks, ...paths].join('')
+  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img">${marks}</svg>`
 }
 
 /** Horizontal bars from 0 to `most`, one for each line's only value. */
@@ -75,7 +72,8 @@ export function barChart(
     const width = ((WIDTH - 300) * value) / most
     return (
       `<text x="120" y="${y + 12}" class="y">${escapeHtml(name)}</text>` +
-      `<rect x="130" y="${y}" width="${width.toFixed(1)}" height="22" rx="2" fill="${colourOf(i)}"/>` +
+      `<rect x="130" y="${y}" width="${width.toFixed(1)}" height="22" rx="2" ` +
+      `fill="${colourOf(i)}"/>` +
       `<text x="${(138 + width).toFixed(1)}" y="${y + 12}" class="v">${label(value)}</text>`
     )
   })

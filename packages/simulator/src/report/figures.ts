@@ -21,7 +21,10 @@ export function duration(ms: number): string {
   return parts.length === 0 ? '0 s' : parts.join(' ')
 }
 
-/** Rows as lines: the first column flush left, the others flush right, two spaces between, no trailing space. */
+/**
+ * Rows as lines: the first column flush left, the others flush right, two spaces between, no
+ * trailing space.
+ */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
   return rows.map((row) =>

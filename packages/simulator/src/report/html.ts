@@ -4,7 +4,8 @@ import { barChart, colourOf, escapeHtml, lineChart, type Line } from './chart.ts
 import { count, duration, percent } from './figures.ts'
 
 const STYLE = `
-:root { color-scheme: light dark; --ink: #1c1c1a; --faint: #77756f; --rule: #e3e0d8; --paper: #fdfcf9 }
+:root { color-scheme: light dark;
+  --ink: #1c1c1a; --faint: #77756f; --rule: #e3e0d8; --paper: #fdfcf9 }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e9e7e1; --faint: #98958d; --rule: #383630; --paper: #171613 }
 }
@@ -12,7 +13,8 @@ body { font: 16px/1.55 ui-serif, Georgia, serif; color: var(--ink); background: 
   max-width: 900px; margin: 3rem auto; padding: 0 1.2rem }
 h1 { font-size: 1.9rem; margin: 0 0 .3rem } h2 { font-size: 1.15rem; margin: 2.4rem 0 .5rem }
 p { margin: .3rem 0 } .faint { color: var(--faint) } .wide { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
+  font-size: .92rem }
 th, td { text-align: right; padding: .38rem .55rem; border-bottom: 1px solid var(--rule) }
 th:first-child, td:first-child { text-align: left } th { font-weight: 600; color: var(--faint) }
 svg { width: 100%; height: auto; font: 12px ui-sans-serif, system-ui, sans-serif }
@@ -22,7 +24,10 @@ svg { width: 100%; height: auto; font: 12px ui-sans-serif, system-ui, sans-serif
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .45em }
 `
 
-/** The comparison as one HTML page that needs nothing else: no scripts, no fonts, no images from elsewhere. */
+/**
+ * The comparison as one HTML page that needs nothing else: no scripts, no fonts, no images from
+ * elsewhere.
+ */
 export function comparisonHtml(comparison: Comparison): string {
   const { results } = comparison
   const success = lines(results, ({ ok, requests }) => (requests === 0 ? null : ok / requests))
@@ -34,10 +39,13 @@ export function comparisonHtml(comparison: Comparison): string {
 <h1>Who picks best?</h1>
 ${introduction(comparison)}
 <h2>In all</h2><div class="wide">${policyTable(results)}</div>
-<p class="faint">Success: requests that brought their page, from where a strict hint wants it, of all. Wasted: dispatched to an exit that the domain
-was blocking at that moment. Distances: from the hint to the agent, for requests with a hint.</p>
-<h2>Success, minute by minute</h2>${lineChart(success, leastOf(success), 1, (value) => percent(value))}
-<h2>Wasted requests, minute by minute</h2>${lineChart(wasted, 0, mostOf(wasted), (value) => count(Math.round(value)))}
+<p class="faint">Success: of all requests, those that brought their page, from where a strict
+hint wants it. Wasted: dispatched to an exit that the domain was blocking at that moment.
+Distances: from the hint to the agent, for requests with a hint.</p>
+<h2>Success, minute by minute</h2>
+${lineChart(success, leastOf(success), 1, percent)}
+<h2>Wasted requests, minute by minute</h2>
+${lineChart(wasted, 0, mostOf(wasted), (value) => count(Math.round(value)))}
 <h2>Wasted requests, in all</h2>
 ${barChart(
   results.map((result) => ({ name: result.policy, value: result.wasted })),
@@ -45,17 +53,24 @@ ${barChart(
 )}
 <h2>Success by kind of domain</h2><div class="wide">${kindTable(results)}</div>
 <h2>What each policy does</h2>
-${results.map(({ policy, summary }, i) => `<p>${key(i)}<b>${escapeHtml(policy)}</b>: ${escapeHtml(summary)}</p>`).join('\n')}
+${results.map(policyLine).join('\n')}
 </body></html>
 `
 }
 
 function introduction(comparison: Comparison): string {
   const requests = comparison.calls - comparison.limited
-  return `<p>Scenario <b>${escapeHtml(comparison.scenario)}</b>, seed ${comparison.seed}: ${duration(comparison.durationMs)} of virtual time,
-${count(comparison.agents)} agents on ${count(comparison.exits)} exits in ${comparison.countries} countries, ${count(comparison.domains)} domains.</p>
-<p>${count(comparison.calls)} calls of ${count(comparison.clients)} clients: ${count(comparison.limited)} over their limits,
-${count(requests)} requests. Every policy was given the same ones.</p>`
+  return `<p>Scenario <b>${escapeHtml(comparison.scenario)}</b>, seed ${comparison.seed}:
+${duration(comparison.durationMs)} of virtual time, ${count(comparison.agents)} agents on
+${count(comparison.exits)} exits in ${comparison.countries} countries,
+${count(comparison.domains)} domains.</p>
+<p>${count(comparison.calls)} calls of ${count(comparison.clients)} clients:
+${count(comparison.limited)} over their limits, ${count(requests)} requests.
+Every policy was given the same ones.</p>`
+}
+
+function policyLine({ policy, summary }: PolicyResult, i: number): string {
+  return `<p>${key(i)}<b>${escapeHtml(policy)}</b>: ${escapeHtml(summary)}</p>`
 }
 
 function policyTable(results: readonly PolicyResult[]): string {

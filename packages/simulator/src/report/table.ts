@@ -2,12 +2,16 @@ import type { Comparison } from '../run/compare.ts'
 import type { PolicyResult } from '../run/tally.ts'
 import { columns, count, duration, percent } from './figures.ts'
 
-/** The comparison as text for a terminal of 80 columns: what was asked, how each policy did, and where. */
+/**
+ * The comparison as text for a terminal of 80 columns: what was asked, how each policy did, and
+ * where.
+ */
 export function comparisonTable(comparison: Comparison): string {
   const { results } = comparison
   const asked = comparison.calls - comparison.limited
   return [
-    `Scenario ${comparison.scenario}, seed ${comparison.seed}: ${duration(comparison.durationMs)} of virtual time`,
+    `Scenario ${comparison.scenario}, seed ${comparison.seed}: ` +
+      `${duration(comparison.durationMs)} of virtual time`,
     `${count(comparison.agents)} agents on ${count(comparison.exits)} exits in ` +
       `${comparison.countries} countries, ${count(comparison.domains)} domains`,
     `${count(comparison.calls)} calls of ${count(comparison.clients)} clients: ` +

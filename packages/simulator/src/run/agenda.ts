@@ -1,6 +1,8 @@
 // hot path: two steps for every dispatch; a binary heap in typed arrays, no object per event.
 
-/** What is due when: slots by instant, and of one instant in the order in which they were put in. */
+/**
+ * What is due when: slots by instant, and of one instant in the order in which they were put in.
+ */
 export class Agenda {
   #atMs = new Float64Array(256)
   #order = new Float64Array(256)

@@ -57,7 +57,10 @@ export interface Compared {
   readonly picksPerSecond: Readonly<Record<string, number>>
 }
 
-/** Runs policies side by side: the same requests, each with a world of its own that remembers only what it sent. */
+/**
+ * Runs policies side by side: the same requests, each with a world of its own that remembers only
+ * what it sent.
+ */
 export function compare(scenario: Scenario, options: CompareOptions = {}): Compared {
   const { seed = scenario.seed, policies: chosen = policies, onProgress = () => {} } = options
   const total = scenario.requests * chosen.length

@@ -7,7 +7,9 @@ import { judgeOf, type World } from '../world/world.ts'
 import { Agenda } from './agenda.ts'
 import { Tally, type PolicyResult } from './tally.ts'
 
-/** How one policy did, and how long its picks took on this machine (that part is not reproducible). */
+/**
+ * How one policy did, and how long its picks took on this machine (that part is not reproducible).
+ */
 export interface Run {
   readonly result: PolicyResult
   readonly picksPerSecond: number
@@ -17,8 +19,9 @@ const PROGRESS_EVERY = 4_096
 const MINUTE_MS = 60_000
 
 /**
- * Takes one policy through the world's trace: each request is picked for and dispatched when it comes, and reported when its
- * answer is back. Requests that come at the instant of a report come after it. O(requests * log in flight).
+ * Takes one policy through the world's trace: each request is picked for and dispatched when it
+ * comes, and reported when its answer is back. Requests that come at the instant of a report come
+ * after it. O(requests * log in flight).
  */
 export function runPolicy(
   world: World,
@@ -118,7 +121,9 @@ class Flight {
     this.#agenda.put(nowMs + latencyMs, slot)
   }
 
-  /** Only the Retry-After differs from one response to the next: in whole seconds, as it is sent. */
+  /**
+   * Only the Retry-After differs from one response to the next: in whole seconds, as it is sent.
+   */
   #response(answer: ResponseName, retryAfterMs: number): Response {
     const canned = this.#canned[answer]
     if (answer !== 'too_many') return canned
@@ -126,7 +131,10 @@ class Flight {
     return { ...canned, outcome: { ...canned.outcome, retryAfterMs: asked } }
   }
 
-  /** Notes how far from its hint a request was sent, and says whether it is in the country that the hint names. */
+  /**
+   * Notes how far from its hint a request was sent, and says whether it is in the country that the
+   * hint names.
+   */
   #measure({ hint }: Request, agent: number): boolean {
     const { x, y, z, countryOf, countries } = this.#world.fleet
     const inCountry = countries[countryOf[agent]] === hint.country

@@ -1,6 +1,9 @@
 import type { ResponseName } from '../world/responses.ts'
 
-/** One policy's figures. Shares are null where there is nothing to take a share of. Nothing here depends on the machine. */
+/**
+ * One policy's figures. Shares are null where there is nothing to take a share of. Nothing here
+ * depends on the machine.
+ */
 export interface PolicyResult {
   readonly policy: string
   readonly summary: string

@@ -122,7 +122,9 @@ export function parseScenarioText(json: string, what = 'scenario'): Scenario {
   return parseScenario(value, what)
 }
 
-/** What no single field shows: weights that are all 0, names given twice, fleets that do not exist. */
+/**
+ * What no single field shows: weights that are all 0, names given twice, fleets that do not exist.
+ */
 function checkTogether(problems: Problem[], scenario: Scenario): void {
   const { fleets, domains, clients } = scenario
   const agents = fleets.reduce((sum, fleet) => sum + fleet.agents, 0)

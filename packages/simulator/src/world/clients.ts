@@ -71,7 +71,10 @@ function hintFor(kind: (typeof HINTS)[number], market: string, lat: number, lon:
   }
 }
 
-/** `country:DE` and `DE` are one; the long form also fits AF, AS, NA and SA, which are continents as well. */
+/**
+ * `country:DE` and `DE` are one; the long form also fits AF, AS, NA and SA, which are continents as
+ * well.
+ */
 function withCentre(text: string, country: string | null, strict: boolean): Hint {
   const hint = parseGeo(text)
   const { lat, lon } = hint.centre!

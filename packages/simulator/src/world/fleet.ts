@@ -3,7 +3,10 @@ import type { FleetSpec, Scenario } from '../scenario/scenario.ts'
 import { Cities, type City } from './cities.ts'
 import { mix, Weighted, zipfWeights } from './weighted.ts'
 
-/** Agents as the scheduler is given them, and the same in columns for the world. Indexes are agents' unless named otherwise. */
+/**
+ * Agents as the scheduler is given them, and the same in columns for the world. Indexes are agents'
+ * unless named otherwise.
+ */
 export interface Fleet {
   readonly agents: readonly Agent[]
   readonly exitOf: Int32Array
@@ -121,7 +124,9 @@ class Builder {
   }
 }
 
-/** Deals out networks: the first of a country (or of the world) has the most agents, by Zipf's law. */
+/**
+ * Deals out networks: the first of a country (or of the world) has the most agents, by Zipf's law.
+ */
 class Networks {
   readonly #builder: Builder
   readonly #fleet: number

@@ -96,7 +96,10 @@ export class Judge {
     return RATE_ANSWERS[answer]
   }
 
-  /** A request that is not held off: it counts, may trip the rule, and else is served as the domain serves. */
+  /**
+   * A request that is not held off: it counts, may trip the rule, and else is served as the domain
+   * serves.
+   */
   #countAndServe(
     target: Domain,
     domain: number,
@@ -141,7 +144,10 @@ export class Judge {
     return mix(agent, period, this.#seed ^ 71) < offline.share * COIN
   }
 
-  /** Gateway to agent to domain and back, the server's time for what it serves, and an agent's own slowness. */
+  /**
+   * Gateway to agent to domain and back, the server's time for what it serves, and an agent's own
+   * slowness.
+   */
   #latencyMs(target: Domain, agent: number, luck: number): number {
     const { x, y, z } = this.#fleet
     const near = kmBetween(GATEWAY.x, GATEWAY.y, GATEWAY.z, x[agent], y[agent], z[agent])

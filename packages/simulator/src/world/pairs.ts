@@ -1,10 +1,14 @@
-// hot path: looked up for every dispatch; open addressing in typed arrays, sized once from the most pairs that can be touched.
+// hot path: looked up for every dispatch; open addressing in typed arrays, sized once from the most
+// pairs that can be touched.
 
 import { mix } from './weighted.ts'
 
 const EMPTY = -1
 
-/** What the domains remember of each exit that has asked them: a request count in a sliding window, and a hold. */
+/**
+ * What the domains remember of each exit that has asked them: a request count in a sliding window,
+ * and a hold.
+ */
 export class Pairs {
   readonly #keys: Float64Array
   readonly #mask: number
@@ -46,8 +50,8 @@ export class Pairs {
   }
 
   /**
-   * Requests in the last `windowMs`, as edge proxies count them: this window's, and of the one before the share that still overlaps.
-   * Moves the slot's window on to that of `nowMs`.
+   * Requests in the last `windowMs`, as edge proxies count them: this window's, and of the one
+   * before the share that still overlaps. Moves the slot's window on to that of `nowMs`.
    */
   requests(slot: number, nowMs: number, windowMs: number): number {
     const window = Math.floor(nowMs / windowMs)

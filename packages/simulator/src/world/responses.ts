@@ -20,8 +20,9 @@ const DENIED =
   '<p>Your network is blocked.</p>'
 
 /**
- * The responses of the world. What each means is not decided here: the scheduler's own `classify` reads
- * status, headers and body, as a gateway would have it do. `offline` is the one that a gateway knows by itself.
+ * The responses of the world. What each means is not decided here: the scheduler's own `classify`
+ * reads status, headers and body, as a gateway would have it do. `offline` is the one that a
+ * gateway knows by itself.
  */
 export function responses(retryAfterMs: number): Readonly<Record<ResponseName, Response>> {
   const seconds = String(Math.ceil(retryAfterMs / 1000))

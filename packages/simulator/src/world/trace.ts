@@ -9,7 +9,10 @@ export interface Trace {
   readonly atMs: Float64Array
   readonly client: Int32Array
   readonly domain: Int32Array
-  /** One unsigned 32-bit number for each: chance is the request's, so it is the same under every policy. */
+  /**
+   * One unsigned 32-bit number for each: chance is the request's, so it is the same under every
+   * policy.
+   */
   readonly luck: Uint32Array
   /** Calls that the limiter refused; they are not in the columns. */
   readonly limited: number

@@ -5,7 +5,9 @@ import { placeFleet, type Fleet } from './fleet.ts'
 import { Judge } from './judge.ts'
 import { drawTrace, START_MS, type Trace } from './trace.ts'
 
-/** A scenario brought to life: who is where, who asks for what and when. The same for every policy. */
+/**
+ * A scenario brought to life: who is where, who asks for what and when. The same for every policy.
+ */
 export interface World {
   readonly scenario: Scenario
   readonly seed: number
