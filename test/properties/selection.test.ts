@@ -100,12 +100,25 @@ test('fair: equally good agents are picked equally often', () => {
       if (picked.kind === 'exhausted') throw new Error('every agent is free')
       counts.set(picked.agent.id, (counts.get(picked.agent.id) ?? 0) + 1)
       world.clock.advance(10)
-      world.scheduler.report(picked.lease, { kind: 'ok', latencyMs: 100 })
+      world.scheduler.report(picked.lease, { kind: 'ok', latencyMs: 300 })
     }
     expect(counts.size).toBe(size)
     expect(Math.min(...counts.values()), `least of ${size}`).toBeGreaterThan(400)
     expect(Math.max(...counts.values()), `most of ${size}`).toBeLessThan(600)
   }
+})
+
+test('fair: an agent that nothing is known of is tried beside a fast one', () => {
+  const world = openWorld(equalFleet(2))
+  const seen = new Set<string>()
+  for (let seed = 0; seed < 100; seed++) {
+    const picked = world.scheduler.pick({ domain: DOMAINS[0], seed })
+    if (picked.kind === 'exhausted') throw new Error('every agent is free')
+    seen.add(picked.agent.id)
+    world.clock.advance(10)
+    world.scheduler.report(picked.lease, { kind: 'ok', latencyMs: 100 })
+  }
+  expect(seen.size).toBe(2)
 })
 
 test('fair: an agent of twice the weight is given about twice the dispatches in flight', () => {

@@ -13,7 +13,7 @@ const TARGETS: readonly Case[] = [
   ['neither url nor domain', {}, 'INVALID_REQUEST', /exactly one of url and domain/],
   ['an array', [], 'INVALID_REQUEST', /exactly one of url and domain/],
   ['both url and domain', { url, domain: 'a.example' }, 'INVALID_REQUEST', /exactly one/],
-  ['a misspelt field', { url, sesion: 's' }, 'INVALID_REQUEST', /sesion is not a field/],
+  ['a misspelt field', { url, sesion: 's' }, 'INVALID_REQUEST', /"sesion" is not a field of a pick request: url, domain/],
   ['null for a url', { url: null }, 'INVALID_TARGET', /target null: must be a host or a URL/],
   ['a number for a url', { url: 5 }, 'INVALID_TARGET', /target 5: must be/],
   ['a symbol for a url', { url: Symbol('u') }, 'INVALID_TARGET', /target Symbol\(u\): must be/],

@@ -30,8 +30,12 @@ const FIELDS: ReadonlySet<string> = new Set([
   'seed',
   'deadlineMs',
 ])
+const KNOWN = [...FIELDS].join(', ')
 /** Scheme and authority: all of a url that its domain depends on. */
 const AUTHORITY = /^[a-z]+:\/\/[^/?#\\]*/i
+/** What else `domainOf` looks at, so that a url is refused whether its domain was seen before or not. */
+const MAX_TARGET = 16_384
+const CONTROL = /\p{Cc}/u
 
 /** Turns requests into plans; remembers the domains and hints that come again. */
 export class Planner {
@@ -53,7 +57,7 @@ export class Planner {
       refuse(`must be { url | domain, ... }, got ${shown(request)}`)
     }
     for (const field in request) {
-      if (!FIELDS.has(field)) refuse(`${field} is not a field of a pick request`)
+      if (!FIELDS.has(field)) refuse(`${shown(field)} is not a field of a pick request: ${KNOWN}`)
     }
     const { geo, session, avoid, pin, tags, seed, deadlineMs } = request
     if (session !== undefined) {
@@ -69,7 +73,7 @@ export class Planner {
         hint: geo === undefined ? null : this.#hint(geo),
         avoid: avoid === undefined ? null : this.#numbers('avoid', avoid),
         pin: pin === undefined ? null : this.#numbers('pin', pin),
-        tags: tags === undefined || tags.length === 0 ? null : checkedTags(tags),
+        tags: tags === undefined ? null : checkedTags(tags),
         session: session ?? null,
       },
       deadlineMs:
@@ -80,12 +84,12 @@ export class Planner {
 
   /** The health key of a url or of a domain that is given as such. */
   domain(target: string): string {
+    if (typeof target !== 'string') return domainOf(target, { scope: this.#scope })
     const key = AUTHORITY.exec(target)?.[0] ?? target
-    let domain = this.#domains.get(key)
-    if (domain === undefined) {
-      domain = domainOf(target, { scope: this.#scope })
-      this.#domains.set(key, domain)
-    }
+    const known = this.#domains.get(key)
+    if (known !== undefined && target.length <= MAX_TARGET && !CONTROL.test(target)) return known
+    const domain = domainOf(target, { scope: this.#scope })
+    this.#domains.set(key, domain)
     return domain
   }
 
@@ -94,9 +98,7 @@ export class Planner {
     if ((url === undefined) === (domain === undefined)) {
       refuse('must name exactly one of url and domain')
     }
-    const target = url ?? domain
-    if (typeof target !== 'string') return domainOf(target as never, { scope: this.#scope })
-    return this.domain(target)
+    return this.domain((url === undefined ? domain : url) as string)
   }
 
   #hint(geo: string): GeoHint {
@@ -123,7 +125,7 @@ export class Planner {
   }
 }
 
-function checkedTags(tags: readonly string[]): readonly string[] {
+function checkedTags(tags: readonly string[]): readonly string[] | null {
   if (!Array.isArray(tags) || tags.length > MAX_TAGS) {
     refuse(`tags must be an array of at most ${MAX_TAGS} tags, got ${shown(tags)}`)
   }
@@ -131,7 +133,7 @@ function checkedTags(tags: readonly string[]): readonly string[] {
     const problem = keyProblem(tag)
     if (problem !== null) refuse(`tags must hold tags: each ${problem}`)
   }
-  return tags
+  return tags.length === 0 ? null : [...tags]
 }
 
 function checkedDeadline(deadlineMs: number, nowMs: number): number {
