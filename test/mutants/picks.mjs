@@ -3,7 +3,7 @@
 const GEO = 'packages/core/src/geo'
 const PICK = 'packages/core/src/pick'
 const SCHEDULER = 'packages/core/src/scheduler'
-const tests = ['test/properties/model.test.ts']
+const tests = ['test/properties/selection.test.ts', 'test/properties/model.test.ts']
 
 export const picks = [
   {

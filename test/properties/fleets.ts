@@ -1,6 +1,11 @@
 import { seededRandom, type Agent, type Random } from '@ostler/core'
 
-const CENTRES: readonly (readonly [country: string, region: string | null, lat: number, lon: number])[] = [
+const CENTRES: readonly (readonly [
+  country: string,
+  region: string | null,
+  lat: number,
+  lon: number,
+])[] = [
   ['DE', 'DE-BE', 52.52, 13.41],
   ['DE', 'DE-HH', 53.55, 9.99],
   ['AT', null, 48.21, 16.37],

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { PairRecord } from '../../packages/core/src/health/record.ts'
+import type { OutcomeKind, PairRecord } from '../../packages/core/src/health/record.ts'
 import { join } from '../../packages/core/src/health/record.ts'
 import { transition } from '../../packages/core/src/health/transition.ts'
-import { QUICK, runs, START_MS } from './health-world.ts'
+import { QUICK, START_MS } from './health-world.ts'
+import { check, TIMEOUT_MS } from './replay.ts'
 
 const SEVERITY = { available: 0, limited: 1, unavailable: 2 }
 
@@ -22,7 +23,11 @@ const recordArbitrary: fc.Arbitrary<PairRecord> = fc
       limitedStreak: fc.nat(4),
       reason: fc.constantFrom('rate_limited', 'challenged', 'blocked', 'manual'),
       forgetAtMs: instantArbitrary.map((atMs) => Math.ceil((atMs + 3_600_000) / 60_000) * 60_000),
-      probe: fc.record({ leaseId: fc.constantFrom('p', 'q'), deadlineMs: instantArbitrary }),
+      // Two deadlines and two ids, so that copies differ in one, the other, both or neither.
+      probe: fc.record({
+        leaseId: fc.constantFrom('p', 'q'),
+        deadlineMs: fc.constantFrom(START_MS + 60_000, START_MS + 600_000),
+      }),
       manual: fc.record({ untilMs: instantArbitrary }),
     },
     {
@@ -42,10 +47,10 @@ const recordArbitrary: fc.Arbitrary<PairRecord> = fc
   )
   .map((record) => record as PairRecord)
 
-describe('records', () => {
+describe('records', { timeout: TIMEOUT_MS }, () => {
   it('join: is commutative, associative, idempotent, and never forgets an exclusion', () => {
     const arbitrary = fc.option(recordArbitrary, { freq: 6 })
-    fc.assert(
+    check(
       fc.property(arbitrary, arbitrary, arbitrary, (a, b, c) => {
         expect(join(a, b)).toEqual(join(b, a))
         expect(join(join(a, b), c)).toEqual(join(a, join(b, c)))
@@ -59,7 +64,7 @@ describe('records', () => {
           expect(SEVERITY[joined.health]).toBeGreaterThanOrEqual(SEVERITY[one.health])
         }
       }),
-      runs(2_000),
+      2_000,
     )
   })
 
@@ -68,7 +73,13 @@ describe('records', () => {
       fc.record({
         kind: fc.constant('outcome' as const),
         outcome: fc.record({
-          kind: fc.constantFrom('ok', 'rate_limited', 'challenged', 'blocked', 'neutral'),
+          kind: fc.constantFrom<OutcomeKind>(
+            'ok',
+            'rate_limited',
+            'challenged',
+            'blocked',
+            'neutral',
+          ),
         }),
         epoch: fc.nat(4),
         leaseId: fc.constantFrom('p', 'q'),
@@ -84,21 +95,25 @@ describe('records', () => {
       fc.record({ kind: fc.constant('exclude' as const), untilMs: instantArbitrary }),
       fc.constant({ kind: 'restore' as const }),
     )
-    fc.assert(
+    check(
       fc.property(fc.option(recordArbitrary), event, instantArbitrary, (record, what, nowMs) => {
         const copy = structuredClone(record)
-        const after = transition(record, what as Parameters<typeof transition>[1], nowMs, QUICK)
+        const after = transition(record, what, nowMs, QUICK)
         expect(record).toEqual(copy)
         if (after === null || after === record) return
         expect(after.epoch).toBeGreaterThanOrEqual(
           record !== null && nowMs < record.forgetAtMs ? record.epoch : 0,
         )
         expect(after.forgetAtMs % 60_000).toBe(0)
+        // Only a restore, or a probe that is won, ends an exclusion early.
+        const cleared = after.health === 'available'
+        const lasts = record !== null && nowMs < record.forgetAtMs ? record.untilMs : 0
+        if (!cleared) expect(after.untilMs).toBeGreaterThanOrEqual(lasts)
         expect(after.strikes === 0 && after.rung > 0 && after.strikes !== record?.strikes).toBe(
           false,
         )
       }),
-      runs(2_000),
+      2_000,
     )
   })
 })

@@ -289,13 +289,3 @@ export class World {
     return this.store.exclusions(domain, 0, this.clockMs).incident !== null
   }
 }
-
-/** How often a property runs: a part of the file's budget by day, a time by night. */
-export function runs(numRuns: number): fc.Parameters<unknown> {
-  if (process.env['OSTLER_NIGHTLY'] === undefined) return { numRuns }
-  return {
-    numRuns: numRuns * 1_000,
-    interruptAfterTimeLimit: 120_000,
-    markInterruptAsFailure: false,
-  }
-}

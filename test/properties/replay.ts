@@ -27,9 +27,7 @@ export function check<T>(property: fc.IProperty<T>, numRuns: number): void {
   const details = fc.check(property, {
     seed,
     ...(OSTLER_PATH !== undefined && { path: OSTLER_PATH }),
-    ...(nightly
-      ? { numRuns: 1_000_000_000, interruptAfterTimeLimit: NIGHTLY_MS }
-      : { numRuns }),
+    ...(nightly ? { numRuns: 1_000_000_000, interruptAfterTimeLimit: NIGHTLY_MS } : { numRuns }),
   }) as fc.RunDetails<T>
   if (!details.failed) return
   const { testPath, currentTestName } = expect.getState()
@@ -41,7 +39,9 @@ export function check<T>(property: fc.IProperty<T>, numRuns: number): void {
   const cause = details.errorInstance
   const found = cause instanceof Error ? cause.message : String(cause)
   const script = shown(details.counterexample)
-  throw new Error(`${found}\n\nafter ${details.numShrinks} shrinks:\n${script}\n\nreplay: ${replay}\n`)
+  throw new Error(
+    `${found}\n\nafter ${details.numShrinks} shrinks:\n${script}\n\nreplay: ${replay}\n`,
+  )
 }
 
 /** A counterexample, one command a line where it is a script. */

@@ -1,6 +1,12 @@
 import { seededRandom, type PickRequest } from '@ostler/core'
 import { excludeCommand, pickCommand, reportCommand, runScript } from '@ostler/testkit'
-import { hintArbitrary, outcomeArbitrary, requestArbitrary, type Command, type World } from '@ostler/testkit'
+import {
+  hintArbitrary,
+  outcomeArbitrary,
+  requestArbitrary,
+  type Command,
+  type World,
+} from '@ostler/testkit'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { equalFleet, randomFleet } from './fleets.ts'
@@ -25,7 +31,10 @@ interface Excluded {
   readonly seed: number
 }
 
-function open({ size, share, seed }: Excluded, options: Parameters<typeof openWorld>[1] = {}): World {
+function open(
+  { size, share, seed }: Excluded,
+  options: Parameters<typeof openWorld>[1] = {},
+): World {
   const world = openWorld(randomFleet(size, seed), options)
   const random = seededRandom(seed ^ 1)
   for (let i = 0; i < size; i++) {
@@ -147,22 +156,26 @@ test('work-conserving: every slot of an eligible agent is given before a pick re
 })
 
 test('work-conserving: pairs that fall due late make no pick refuse, and all come back', () => {
-  const property = fc.property(fc.integer({ min: 1, max: 300 }), fc.nat(0xffff_ffff), (size, seed) => {
-    const world = openWorld(equalFleet(size), { drainPerPick: 3 })
-    const untilMs = world.nowMs() + 1_000
-    for (let i = 0; i < size; i++) world.scheduler.exclude(`a${i}`, DOMAINS[0], untilMs)
-    world.clock.set(untilMs)
-    const seen = new Set<string>()
-    for (let i = 0; i < size * 3; i++) {
-      const picked = world.scheduler.pick({ domain: DOMAINS[0], seed: (seed + i) >>> 0 })
-      if (picked.kind === 'exhausted') throw new Error('all are due')
-      seen.add(picked.agent.id)
-      world.clock.advance(1)
-    }
-    const { counts } = world.scheduler.health(DOMAINS[0])
-    expect(counts).toEqual({ available: size, limited: 0, unavailable: 0 })
-    expect(seen.size).toBeGreaterThan(size / 2)
-  })
+  const property = fc.property(
+    fc.integer({ min: 1, max: 300 }),
+    fc.nat(0xffff_ffff),
+    (size, seed) => {
+      const world = openWorld(equalFleet(size), { drainPerPick: 3 })
+      const untilMs = world.nowMs() + 1_000
+      for (let i = 0; i < size; i++) world.scheduler.exclude(`a${i}`, DOMAINS[0], untilMs)
+      world.clock.set(untilMs)
+      const seen = new Set<string>()
+      for (let i = 0; i < size * 3; i++) {
+        const picked = world.scheduler.pick({ domain: DOMAINS[0], seed: (seed + i) >>> 0 })
+        if (picked.kind === 'exhausted') throw new Error('all are due')
+        seen.add(picked.agent.id)
+        world.clock.advance(1)
+      }
+      const { counts } = world.scheduler.health(DOMAINS[0])
+      expect(counts).toEqual({ available: size, limited: 0, unavailable: 0 })
+      expect(seen.size).toBeGreaterThan(size / 2)
+    },
+  )
   check(property, 40)
 })
 

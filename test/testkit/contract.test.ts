@@ -84,7 +84,10 @@ describe('storeContract', () => {
 function flaws(): [string, (store: Store<'sync'>) => Store][] {
   return [
     ['counts denied calls', (store) => ({ ...store, peek: (request) => store.consume(request) })],
-    ['forgets opIds', (store) => ({ ...store, consume: ({ opId: _, ...rest }) => store.consume(rest) })],
+    [
+      'forgets opIds',
+      (store) => ({ ...store, consume: ({ opId: _, ...rest }) => store.consume(rest) }),
+    ],
     [
       'lifts the epoch fence',
       (store) => ({
@@ -99,7 +102,10 @@ function flaws(): [string, (store: Store<'sync'>) => Store][] {
     ['refunds anything', (store) => ({ ...store, refund: () => true })],
     [
       'gives every change again',
-      (store) => ({ ...store, exclusions: (domain, _, nowMs) => store.exclusions(domain, 0, nowMs) }),
+      (store) => ({
+        ...store,
+        exclusions: (domain, _, nowMs) => store.exclusions(domain, 0, nowMs),
+      }),
     ],
     [
       'gives full agents',

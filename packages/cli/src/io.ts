@@ -27,7 +27,7 @@ export function processIo(): Io {
     stdin: process.stdin,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    isTerminal: process.stderr.isTTY === true,
+    isTerminal: process.stderr.isTTY,
     env: process.env,
     nowMs: () => Date.now(),
   }

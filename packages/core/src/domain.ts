@@ -44,7 +44,7 @@ const DELIMITER = /[/?#\\]/
  * @throws OstlerError INVALID_TARGET, naming the host at most: never credentials, path or query.
  */
 export function domainOf(target: string | UrlLike, options: DomainOptions = {}): string {
-  const scope = options.scope ?? 'registrable'
+  const scope = options === null ? null : (options.scope ?? 'registrable')
   if (scope !== 'registrable' && scope !== 'host') {
     throw new OstlerError(
       'INVALID_OPTIONS',

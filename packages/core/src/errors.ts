@@ -42,27 +42,41 @@ export class OstlerError extends Error {
 }
 
 const MOST_SHOWN = 20
+const MOST_CHARACTERS = 100
 
 /** Throws one error that lists every problem (the first 20 in the message), or returns when there is none. */
 export function throwIfAny(code: ErrorCode, problems: readonly Problem[]): void {
   if (problems.length === 0) return
   const lines = problems
     .slice(0, MOST_SHOWN)
-    .map((problem) => (problem.path === '' ? problem.message : `${problem.path} ${problem.message}`))
+    .map(({ path, message }) => (path === '' ? message : `${cut(masked(path))} ${message}`))
   if (problems.length > MOST_SHOWN) lines.push(`and ${problems.length - MOST_SHOWN} more`)
   throw new OstlerError(code, lines.join('; '), { problems })
 }
 
-/** Shows an offending value in a message: short, on one line, never the contents of an object. */
+/** Shows an offending value in a message: short, on one line, never the contents of an object or a url's credentials. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') {
-    const text = JSON.stringify(value)
+    const text = JSON.stringify(cut(masked(value)))
     return text.length > 80 ? `${text.slice(0, 76)}..."` : text
   }
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'object' && value !== null) return 'an object'
   if (typeof value === 'function') return 'a function'
   return typeof value === 'bigint' ? `${value}n` : String(value)
+}
+
+/** Hides what may be credentials: all before the last `@`, but for a scheme. */
+function masked(text: string): string {
+  const at = text.lastIndexOf('@')
+  if (at === -1) return text
+  const slashes = text.indexOf('//')
+  const scheme = slashes !== -1 && slashes < at ? text.slice(0, slashes + 2) : ''
+  return `${scheme}***${text.slice(at)}`
+}
+
+function cut(text: string): string {
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS - 3)}...` : text
 }
 
 /** Adds a problem unless `value` is an integer from `least` to `most` (both included). */

@@ -15,7 +15,12 @@ const REQUESTS: readonly (readonly [string, unknown, Row['code'], RegExp])[] = [
   ['a key over 128 bytes', { ...free, key: 'x'.repeat(129) }, 'INVALID_KEY', /longer one: "xxx/],
   ['a key of a megabyte', { ...free, key: 'x'.repeat(1e6) }, 'INVALID_KEY', /128 bytes.*longer/],
   ['43 euro signs', { ...free, key: '€'.repeat(43) }, 'INVALID_KEY', /1 to 128 bytes/],
-  ['a key with a line break', { ...free, key: 'a\nb' }, 'INVALID_KEY', /control.*U\+000A at index 1/],
+  [
+    'a key with a line break',
+    { ...free, key: 'a\nb' },
+    'INVALID_KEY',
+    /control.*U\+000A at index 1/,
+  ],
   ['a key with a C1 control', { ...free, key: '\u0085' }, 'INVALID_KEY', /control.*U\+0085/],
   ['a key with half a pair', { ...free, key: 'a\ud800' }, 'INVALID_KEY', /lone surrogate U\+D800/],
   ['no tier', { key: 'k1' }, 'UNKNOWN_TIER', /tier must be one of: free, open; got undefined/],
@@ -33,18 +38,43 @@ const REQUESTS: readonly (readonly [string, unknown, Row['code'], RegExp])[] = [
   ['a numeric string for a cost', { ...free, cost: '1' }, 'INVALID_REQUEST', /got "1"/],
   ['null for a cost', { ...free, cost: null }, 'INVALID_REQUEST', /got null/],
   ['a cost of 2^31', { ...free, cost: 2 ** 31 }, 'INVALID_REQUEST', /got 2147483648/],
-  ['null for a permit', { ...free, permit: null }, 'INVALID_REQUEST', /permit\.ttlMs.*got undefined/],
-  ['a permit without ttlMs', { ...free, permit: {} }, 'INVALID_REQUEST', /from 1 to 86400000, got und/],
+  [
+    'null for a permit',
+    { ...free, permit: null },
+    'INVALID_REQUEST',
+    /permit\.ttlMs.*got undefined/,
+  ],
+  [
+    'a permit without ttlMs',
+    { ...free, permit: {} },
+    'INVALID_REQUEST',
+    /from 1 to 86400000, got und/,
+  ],
   ['a ttlMs of 0', { ...free, permit: { ttlMs: 0 } }, 'INVALID_REQUEST', /permit\.ttlMs.*got 0/],
-  ['NaN for ttlMs', { ...free, permit: { ttlMs: NaN } }, 'INVALID_REQUEST', /permit\.ttlMs.*got NaN/],
-  ['more than a day', { ...free, permit: { ttlMs: 86_400_001 } }, 'INVALID_REQUEST', /got 86400001/],
+  [
+    'NaN for ttlMs',
+    { ...free, permit: { ttlMs: NaN } },
+    'INVALID_REQUEST',
+    /permit\.ttlMs.*got NaN/,
+  ],
+  [
+    'more than a day',
+    { ...free, permit: { ttlMs: 86_400_001 } },
+    'INVALID_REQUEST',
+    /got 86400001/,
+  ],
   [
     'a permit that the tier has not',
     { key: 'k1', tier: 'open', permit: { ttlMs: 1 } },
     'INVALID_REQUEST',
     /tier "open" offers no permits/,
   ],
-  ['an empty opId', { ...free, opId: '' }, 'INVALID_REQUEST', /opId must be 1 to 128 bytes.*got ""/],
+  [
+    'an empty opId',
+    { ...free, opId: '' },
+    'INVALID_REQUEST',
+    /opId must be 1 to 128 bytes.*got ""/,
+  ],
   ['a number for an opId', { ...free, opId: 5 }, 'INVALID_REQUEST', /opId must be a string, got 5/],
   ['a long opId', { ...free, opId: 'o'.repeat(200) }, 'INVALID_REQUEST', /opId must be 1 to 128/],
   ['a misspelt field', { ...free, cots: 5 }, 'INVALID_REQUEST', /cots.*is not a field.*cost/],
@@ -93,14 +123,12 @@ describe('refund refuses', () => {
       code: 'UNKNOWN_TIER',
       says: /free, open; got "gold"/,
     },
-    ...[NaN, -3, 0, 0.5, Infinity, '3', 2 ** 31].map(
-      (cost): Row => ({
-        name: `a decision whose cost is ${JSON.stringify(cost)} (${String(cost)})`,
-        call: ({ scheduler, decision }) => scheduler.refund({ ...decision, cost: bad(cost) }),
-        code: 'INVALID_REQUEST',
-        says: COST,
-      }),
-    ),
+    ...[NaN, -3, 0, 0.5, Infinity, '3', 2 ** 31].map((cost): Row => ({
+      name: `a decision whose cost is ${JSON.stringify(cost)} (${String(cost)})`,
+      call: ({ scheduler, decision }) => scheduler.refund({ ...decision, cost: bad(cost) }),
+      code: 'INVALID_REQUEST',
+      says: COST,
+    })),
     {
       name: 'a decision with a broken opId',
       call: ({ scheduler, decision }) => scheduler.refund({ ...decision, opId: bad(5) }),
@@ -146,7 +174,14 @@ describe('usage refuses', () => {
 })
 
 const A_PERMIT = /must be a permit of admit, got /
-const NO_PERMITS: readonly unknown[] = [undefined, null, 'p1', {}, { id: 'p1' }, { id: 5, key: 'k1' }]
+const NO_PERMITS: readonly unknown[] = [
+  undefined,
+  null,
+  'p1',
+  {},
+  { id: 'p1' },
+  { id: 5, key: 'k1' },
+]
 
 describe('renew and release refuse', () => {
   refuses([
@@ -164,14 +199,12 @@ describe('renew and release refuse', () => {
         says: A_PERMIT,
       },
     ]),
-    ...[0, -1, 1.5, NaN, Infinity, 86_400_001, '5', undefined].map(
-      (ttlMs): Row => ({
-        name: `renew for ${String(ttlMs)} ms (${typeof ttlMs})`,
-        call: ({ scheduler, permit }) => scheduler.renew(permit, bad(ttlMs)),
-        code: 'INVALID_REQUEST',
-        says: /ttlMs must be an integer from 1 to 86400000, got /,
-      }),
-    ),
+    ...[0, -1, 1.5, NaN, Infinity, 86_400_001, '5', undefined].map((ttlMs): Row => ({
+      name: `renew for ${String(ttlMs)} ms (${typeof ttlMs})`,
+      call: ({ scheduler, permit }) => scheduler.renew(permit, bad(ttlMs)),
+      code: 'INVALID_REQUEST',
+      says: /ttlMs must be an integer from 1 to 86400000, got /,
+    })),
   ])
 })
 

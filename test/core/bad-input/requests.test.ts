@@ -13,7 +13,12 @@ const TARGETS: readonly Case[] = [
   ['neither url nor domain', {}, 'INVALID_REQUEST', /exactly one of url and domain/],
   ['an array', [], 'INVALID_REQUEST', /exactly one of url and domain/],
   ['both url and domain', { url, domain: 'a.example' }, 'INVALID_REQUEST', /exactly one/],
-  ['a misspelt field', { url, sesion: 's' }, 'INVALID_REQUEST', /"sesion" is not a field of a pick request: url, domain/],
+  [
+    'a misspelt field',
+    { url, sesion: 's' },
+    'INVALID_REQUEST',
+    /"sesion" is not a field of a pick request: url, domain/,
+  ],
   ['null for a url', { url: null }, 'INVALID_TARGET', /target null: must be a host or a URL/],
   ['a number for a url', { url: 5 }, 'INVALID_TARGET', /target 5: must be/],
   ['a symbol for a url', { url: Symbol('u') }, 'INVALID_TARGET', /target Symbol\(u\): must be/],
@@ -22,7 +27,12 @@ const TARGETS: readonly Case[] = [
   ['a file url', { url: 'file:///etc/passwd' }, 'INVALID_TARGET', /"file" URL: must be .* http/],
   ['javascript', { url: 'javascript:alert(1)' }, 'INVALID_TARGET', /"javascript" URI: must be/],
   ['a label of 64', { url: `https://${'a'.repeat(64)}.example/` }, 'INVALID_TARGET', /1 to 63/],
-  ['a host of 300', { url: `https://${'a.'.repeat(150)}example/` }, 'INVALID_TARGET', /at most 253/],
+  [
+    'a host of 300',
+    { url: `https://${'a.'.repeat(150)}example/` },
+    'INVALID_TARGET',
+    /at most 253/,
+  ],
   ['a url of a megabyte', { url: url + 'x'.repeat(1e6) }, 'INVALID_TARGET', /at most 16384 char/],
   ['a control character', { url: 'https://shop.example/\u0007' }, 'INVALID_TARGET', /no control/],
   ['a star', { domain: '*' }, 'INVALID_TARGET', /target "\*": has no valid host/],
@@ -61,7 +71,8 @@ const HINTS: readonly Case[] = [
 
 const SESSION = /session must be/
 const SEED = /seed must be an integer from 0 to 4294967295, got /
-const DEADLINE = /deadlineMs must be an instant after now \(1200000000\), at most an hour ahead, got /
+const DEADLINE =
+  /deadlineMs must be an instant after now \(1200000000\), at most an hour ahead, got /
 const AVOID = /avoid must be an array of at most 1000 agent ids, got /
 const PIN = /pin must be an array of at most 1000 agent ids, got /
 const TAGS = /tags must be an array of at most 16 tags, got /
@@ -102,7 +113,12 @@ const WISHES: readonly Case[] = [
   ['17 tags', { url, tags: Array(17).fill('fast') }, 'INVALID_REQUEST', /got an array of 17/],
   ['an empty tag', { url, tags: [''] }, 'INVALID_REQUEST', /tags must hold tags: each must be 1/],
   ['a number for a tag', { url, tags: [5] }, 'INVALID_REQUEST', /each must be a string, got 5/],
-  ['a hole among tags', { url, tags: Array(1) }, 'INVALID_REQUEST', /each must be a string, got und/],
+  [
+    'a hole among tags',
+    { url, tags: Array(1) },
+    'INVALID_REQUEST',
+    /each must be a string, got und/,
+  ],
 ]
 
 const CREDENTIALS: readonly Case[] = [
@@ -118,7 +134,12 @@ describe('pick and explain refuse', () => {
   refuses(
     [...TARGETS, ...HINTS, ...WISHES, ...CREDENTIALS].flatMap(([name, request, code, says]) => [
       { name: `pick: ${name}`, call: (used) => used.scheduler.pick(bad(request)), code, says },
-      { name: `explain: ${name}`, call: (used) => used.scheduler.explain(bad(request)), code, says },
+      {
+        name: `explain: ${name}`,
+        call: (used) => used.scheduler.explain(bad(request)),
+        code,
+        says,
+      },
     ]),
   )
 })

@@ -99,7 +99,7 @@ describe('trip', () => {
     const rests: number[] = []
     for (let i = 0; i < 6; i++) {
       breaker = trip(breaker, 'agent_error', 100_000 * i, policy)
-      rests.push(Math.max(0, breaker!.downUntilMs - 100_000 * i))
+      rests.push(Math.max(0, breaker.downUntilMs - 100_000 * i))
     }
     expect(rests).toEqual([0, 1_000, 2_000, 4_000, 5_000, 5_000])
   })

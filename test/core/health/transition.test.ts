@@ -128,7 +128,14 @@ describe('transition', () => {
       return transition(null, { ...event, exit: 'x', domain: 'd' }, T, policy)!.untilMs - T
     }
     expect([-5, 0, 999, 1_500, HOUR, HOUR + 1, Infinity, NaN].map(lastsMs)).toEqual([
-      ...[1_000, 1_000, 1_000, 1_500, HOUR, HOUR, HOUR, 1_000],
+      1_000,
+      1_000,
+      1_000,
+      1_500,
+      HOUR,
+      HOUR,
+      HOUR,
+      1_000,
     ])
   })
 
@@ -225,6 +232,13 @@ describe('transition', () => {
       [4, 4],
       [3, 3],
     ])
+  })
+
+  it('never shortens an exclusion that is under way', () => {
+    const limited = tell(null, 'rate_limited', T, { retryAfterMs: HOUR })!
+    for (const kind of ['rate_limited', 'challenged', 'blocked'] as const) {
+      expect(tell(limited, kind, T + 1)!.untilMs).toBe(T + HOUR)
+    }
   })
 
   it('does nothing at all for an older epoch, whatever the outcome', () => {

@@ -102,7 +102,8 @@ function build(
 /** Checks the parts of an endpoint, wherever they come from; takes brackets off, lowers names. */
 export function checkEndpoint(endpoint: Endpoint): Endpoint | Reason {
   const { scheme, port } = endpoint
-  const bare = endpoint.host.replace(/^\[(.*)\]$/, '$1')
+  const inBrackets = /^\[(.*:.*)\]$/.exec(endpoint.host)
+  const bare = inBrackets === null ? endpoint.host : inBrackets[1]
   const host = bare.toLowerCase()
   if (!SCHEMES.includes(scheme)) {
     return new Reason(`scheme must be one of ${SCHEMES.join(', ')}, got ${quoted(scheme)}`)

@@ -43,9 +43,7 @@ export function simulateCommand(ostler: Command, io: Io): void {
       const { comparison } = compared
       if (options.html !== undefined) writeText(options.html, comparisonHtml(comparison))
       io.out(
-        options.json
-          ? `${JSON.stringify(comparison, null, 2)}\n`
-          : `${comparisonTable(comparison)}`,
+        options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonTable(comparison),
       )
       io.err(speedLine(compared))
     })

@@ -40,11 +40,12 @@ export function shownAgent(agent: Agent): Omit<Agent, 'url'> {
 function pickedLines(picked: Explained & { kind: 'picked' }): string[] {
   const { agent, locality, distanceKm, probe } = picked
   const place = [agent.city, agent.region ?? agent.country].filter((part) => part !== undefined)
+  const where = place.length === 0 ? '' : `  (${cut(place.join(', '), 30)})`
   const network = agent.asn === undefined ? '' : `  AS${agent.asn}`
   return [
-    `agent     ${cut(agent.id, 68)}${place.length === 0 ? '' : `  (${cut(place.join(', '), 34)})`}`,
-    `exit      ${cut(agent.exitIp ?? agent.id, 50)}${network}`,
-    `locality  ${cut(locality, 68)}`,
+    `agent     ${cut(agent.id, 70 - where.length)}${where}`,
+    `exit      ${cut(agent.exitIp ?? agent.id, 70 - network.length)}${network}`,
+    `locality  ${cut(locality, 70)}`,
     `distance  ${km(distanceKm)}`,
     ...(probe ? ['probe     yes: the trial that may bring this exit back'] : []),
   ]

@@ -57,6 +57,9 @@ export interface Classification {
  * @throws OstlerError INVALID_OPTIONS for bad rules, INVALID_OUTCOME if the response is no object.
  */
 export function classify(response: TargetResponse, options: ClassifyOptions = {}): Classification {
+  if (typeof options !== 'object' || options === null) {
+    throw new OstlerError('INVALID_OPTIONS', `options must be an object, got ${shown(options)}`)
+  }
   if (typeof response !== 'object' || response === null) {
     throw new OstlerError('INVALID_OUTCOME', `response must be an object, got ${shown(response)}`)
   }

@@ -1,6 +1,6 @@
 import type { Problem } from '../errors.ts'
 import type { OutcomeKind } from './record.ts'
-import { expectInteger, throwIfAny } from '../errors.ts'
+import { expectInteger, shown, throwIfAny } from '../errors.ts'
 import { fieldsOf } from './ladder.ts'
 
 /** An agent that fails its own part (offline, CONNECT refused, 407) rests as a whole, whatever the domain. */
@@ -92,7 +92,7 @@ export function breakerPolicyProblems(options: unknown, path: string): Problem[]
   if (problems.length === 0 && maxRestMs !== undefined && Number(maxRestMs) < Number(restMs)) {
     problems.push({
       path: path === '' ? 'maxRestMs' : `${path}.maxRestMs`,
-      message: `must not be below restMs (${String(restMs)}), got ${String(maxRestMs)}`,
+      message: `must not be below restMs (${shown(restMs)}), got ${shown(maxRestMs)}`,
     })
   }
   return problems

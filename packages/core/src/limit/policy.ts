@@ -1,4 +1,4 @@
-import { expectInteger, shown, type Problem } from '../errors.ts'
+import { expectInteger, shown, type Problem, throwIfAny } from '../errors.ts'
 
 /**
  * What a caller writes: at most `limit` cost in any `windowMs`. Exact by default (a log of hits,
@@ -63,8 +63,9 @@ const NAME = /^[A-Za-z0-9._:-]{1,64}$/
 const RESERVED: readonly string[] = ['permits', 'none']
 const FIELDS: readonly string[] = ['name', 'limit', 'windowMs', 'quantumMs', 'smooth']
 
-/** Fills in the defaults of a policy in which {@link policyProblems} found none. */
+/** Checks a policy and fills in its defaults. @throws OstlerError INVALID_POLICY, with every problem by its path. */
 export function resolvePolicy(policy: Policy): ResolvedPolicy {
+  throwIfAny('INVALID_POLICY', policyProblems(policy, ''))
   const { name, limit, windowMs, quantumMs, smooth } = policy
   if (smooth !== undefined) return { kind: 'smooth', name, limit, windowMs, burst: smooth.burst }
   return {

@@ -7,8 +7,8 @@ import { refusalOf, type Query } from './query.ts'
 import type { Step } from './steps.ts'
 import type { View } from './view.ts'
 
-/** A latency that nothing is known of counts as this. */
-export const UNKNOWN_LATENCY_MS = 300
+/** How long after an agent's last pick its latency estimate counts. */
+const TRUSTED_MS = 60_000
 
 /** Up to this many are looked at one by one; of more, this many are drawn. */
 const FEW = 8
@@ -26,6 +26,7 @@ export class Draw {
   #query: Query | null = null
   #step: Step | null = null
   #probation = false
+  #nowMs = 0
   /** Per span of a step that is not of whole countries: how many of the wanted kind it holds. */
   #counts = new Uint32Array(256)
   readonly #passing: number[] = []
@@ -39,7 +40,8 @@ export class Draw {
   }
 
   /** Turns to a step and counts its healthy agents, or those on probation. O(spans * log n), or O(countries). */
-  aim(view: View<unknown>, query: Query, step: Step, probation: boolean): void {
+  aim(view: View<unknown>, query: Query, step: Step, probation: boolean, nowMs: number): void {
+    this.#nowMs = nowMs
     this.#view = view
     this.#query = query
     this.#step = step
@@ -231,17 +233,27 @@ export class Draw {
     return this.#lighter(passing[i], passing[j < i ? j : j + 1])
   }
 
-  /** The less loaded of two for its weight and latency; of equals the one picked longer ago, then the first. */
+  /**
+   * The less loaded of two for its weight and latency; of equals the one picked longer ago, then the first.
+   * An estimate that no pick has refreshed for a minute is not trusted: the agent counts as fast as the other, so that none starves.
+   */
   #lighter(first: number, second: number): number {
-    const difference = this.#load(first) - this.#load(second)
-    const age = this.#fleet.lastPicks[first] - this.#fleet.lastPicks[second]
+    const fleet = this.#fleet
+    let loadOfFirst = (fleet.inFlight[first] + 1) / fleet.weights[first]
+    let loadOfSecond = (fleet.inFlight[second] + 1) / fleet.weights[second]
+    if (this.#isTrusted(first) && this.#isTrusted(second)) {
+      loadOfFirst *= fleet.latenciesMs[first]
+      loadOfSecond *= fleet.latenciesMs[second]
+    }
+    const difference = loadOfFirst - loadOfSecond
+    const age = fleet.lastPicks[first] - fleet.lastPicks[second]
     const wins = difference !== 0 ? difference < 0 : age <= 0
     this.runnerUp = wins ? second : first
     return wins ? first : second
   }
 
-  #load(agent: number): number {
-    const latencyMs = this.#fleet.latenciesMs[agent] || UNKNOWN_LATENCY_MS
-    return ((this.#fleet.inFlight[agent] + 1) / this.#fleet.weights[agent]) * latencyMs
+  #isTrusted(agent: number): boolean {
+    const fleet = this.#fleet
+    return fleet.latenciesMs[agent] > 0 && this.#nowMs - fleet.pickedAtMs[agent] < TRUSTED_MS
   }
 }

@@ -29,8 +29,9 @@ export class Fleet {
   weights: Float64Array<ArrayBuffer> = new Float64Array(1024)
   /** The moving mean of ok dispatches, ms; 0 while unknown. */
   latenciesMs: Float64Array<ArrayBuffer> = new Float64Array(1024)
-  /** The number of the pick that chose it last. */
+  /** The number of the pick that chose it last, and its instant. */
   lastPicks: Float64Array<ArrayBuffer> = new Float64Array(1024)
+  pickedAtMs: Float64Array<ArrayBuffer> = new Float64Array(1024)
 
   /** Agents that are up, by country. */
   readonly upByCountry: Uint32Array = new Uint32Array(256)
@@ -178,6 +179,7 @@ export class Fleet {
     this.inFlight[number] = 0
     this.latenciesMs[number] = 0
     this.lastPicks[number] = 0
+    this.pickedAtMs[number] = 0
     this.#describe(number, agent)
     this.#exits.join(number, agent)
     this.#enterPlace(number, place)
@@ -266,6 +268,7 @@ export class Fleet {
     this.weights = resized(this.weights, new Float64Array(size))
     this.latenciesMs = resized(this.latenciesMs, new Float64Array(size))
     this.lastPicks = resized(this.lastPicks, new Float64Array(size))
+    this.pickedAtMs = resized(this.pickedAtMs, new Float64Array(size))
   }
 }
 

@@ -45,14 +45,15 @@ export class Walk {
     view: View<unknown>,
     query: Query,
     seed: number,
+    nowMs: number,
     probeTurn: boolean,
     onVisit: OnVisit | null,
   ): Choice | null {
     const session = query.session === null ? -1 : hash32(query.session)
     const random = seededRandom(session === -1 ? seed : session)
-    const found = this.#available(view, query, session, random, onVisit)
+    const found = this.#available(view, query, session, random, nowMs, onVisit)
     if (view.probation.size === 0 || (found !== null && !probeTurn)) return found
-    return this.#probe(view, query, random, found) ?? found
+    return this.#probe(view, query, random, nowMs, found) ?? found
   }
 
   #available(
@@ -60,13 +61,14 @@ export class Walk {
     query: Query,
     session: number,
     random: Random,
+    nowMs: number,
     onVisit: OnVisit | null,
   ): Choice | null {
     const draw = this.#draw
     // Explaining shows the dead squares' places too: they are why the walk went on.
     this.#steps.start(query.hint, onVisit === null ? view.dead : null)
     for (let step = this.#steps.next(); step !== null; step = this.#steps.next()) {
-      draw.aim(view, query, step, false)
+      draw.aim(view, query, step, false, nowMs)
       onVisit?.(step, draw)
       if (draw.count === 0) continue
       const agent = session === -1 ? draw.two(random) : sticky(this.#fleet, draw, session, random)
@@ -76,11 +78,17 @@ export class Walk {
   }
 
   /** Searches the pairs on probation, no farther than what was found. */
-  #probe(view: View<unknown>, query: Query, random: Random, found: Choice | null): Choice | null {
+  #probe(
+    view: View<unknown>,
+    query: Query,
+    random: Random,
+    nowMs: number,
+    found: Choice | null,
+  ): Choice | null {
     const draw = this.#draw
     this.#steps.start(query.hint, null, this.#placesOnProbation(view, found))
     for (let step = this.#steps.next(); step !== null; step = this.#steps.next()) {
-      draw.aim(view, query, step, true)
+      draw.aim(view, query, step, true, nowMs)
       const agent = draw.one(random)
       if (agent !== NOBODY) return { agent, step, probe: true, runnerUp: NOBODY }
       if (found !== null && sameStep(step, found.step)) return null

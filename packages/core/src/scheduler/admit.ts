@@ -10,6 +10,7 @@ import type { Time } from './time.ts'
 
 /** A permit lasts a day at most; renew it for longer. */
 const MAX_PERMIT_MS = 86_400_000
+const FIELDS: ReadonlySet<string> = new Set(['key', 'tier', 'cost', 'permit', 'opId'])
 
 /** The first step of a request: may this key go on? Checks, asks the store, and dresses its verdict. */
 export class Admission<M extends Mode> {
@@ -28,8 +29,9 @@ export class Admission<M extends Mode> {
 
   admit(request: AdmitRequest): Result<M, Decision> {
     const consume = this.#consumeRequest(request)
+    const { tier } = request
     const decided = andThen(this.#store.consume(consume), (verdict) => {
-      const decision = this.#decision(request, consume, verdict)
+      const decision = this.#decision(tier, consume, verdict)
       if (events.admit.hasSubscribers) events.admit.publish(decision)
       return decision
     })
@@ -38,8 +40,9 @@ export class Admission<M extends Mode> {
 
   peek(request: AdmitRequest): Result<M, Decision> {
     const consume = this.#consumeRequest(request)
+    const { tier } = request
     const decided = andThen(this.#store.peek(consume), (verdict) =>
-      this.#decision(request, consume, verdict),
+      this.#decision(tier, consume, verdict),
     )
     return decided as Result<M, Decision>
   }
@@ -51,6 +54,8 @@ export class Admission<M extends Mode> {
       throw new OstlerError('INVALID_REQUEST', message)
     }
     const { policies } = this.#tier(decision.tier)
+    this.#checkCost(decision.cost)
+    if (decision.opId !== undefined) this.#opId(decision.opId)
     if (!decision.allowed || this.#refunded.has(decision)) return this.#value(false)
     this.#refunded.add(decision)
     const { key, cost, atMs, opId } = decision
@@ -102,10 +107,11 @@ export class Admission<M extends Mode> {
     if (typeof request !== 'object' || request === null) {
       throw new OstlerError('INVALID_REQUEST', `must be { key, tier, ... }, got ${shown(request)}`)
     }
+    for (const field in request) if (!FIELDS.has(field)) this.#refuseField(field)
     const { key, cost = 1, permit, opId } = request
     this.#checkKey(key)
     const tier = this.#tier(request.tier)
-    if (!(Number.isInteger(cost) && cost >= 1 && cost <= MAX_LIMIT)) this.#refuse('cost', cost)
+    this.#checkCost(cost)
     const nowMs = this.#time.nowMs()
     const consume = { key, policies: tier.policies, cost, nowMs }
     if (permit === undefined && opId === undefined) return consume
@@ -138,7 +144,7 @@ export class Admission<M extends Mode> {
     return opId
   }
 
-  #decision(request: AdmitRequest, consume: ConsumeRequest, verdict: Verdict): Decision {
+  #decision(tier: string, consume: ConsumeRequest, verdict: Verdict): Decision {
     const { key, permit } = consume
     const decision = {
       allowed: verdict.allowed,
@@ -149,7 +155,7 @@ export class Admission<M extends Mode> {
       retryAfterMs: verdict.retryAfterMs,
       atMs: verdict.atMs,
       key,
-      tier: request.tier,
+      tier,
       cost: consume.cost,
       source: this.#store.name,
       degraded: false,
@@ -160,7 +166,7 @@ export class Admission<M extends Mode> {
       ...(consume.opId !== undefined && { opId: consume.opId }),
       ...(permit !== undefined &&
         verdict.allowed && {
-          permit: { id: permit.id, key, deadlineMs: heldUntilMs(request, permit, verdict) },
+          permit: { id: permit.id, key, deadlineMs: heldUntilMs(consume, permit, verdict) },
         }),
     }
   }
@@ -189,8 +195,14 @@ export class Admission<M extends Mode> {
     throwIfAny('INVALID_REQUEST', problems)
   }
 
-  #refuse(path: string, cost: unknown): never {
-    const message = `${path} must be an integer from 1 to ${MAX_LIMIT}, got ${shown(cost)}`
+  #checkCost(cost: number): void {
+    if (Number.isInteger(cost) && cost >= 1 && cost <= MAX_LIMIT) return
+    const message = `cost must be an integer from 1 to ${MAX_LIMIT}, got ${shown(cost)}`
+    throw new OstlerError('INVALID_REQUEST', message)
+  }
+
+  #refuseField(field: string): never {
+    const message = `${shown(field)} is not a field of a request: ${[...FIELDS].join(', ')}`
     throw new OstlerError('INVALID_REQUEST', message)
   }
 
@@ -201,9 +213,9 @@ export class Admission<M extends Mode> {
 
 /** A repeated operation holds the permit that it was given the first time, which is the instant that its verdict names. */
 function heldUntilMs(
-  request: AdmitRequest,
+  consume: ConsumeRequest,
   permit: NonNullable<ConsumeRequest['permit']>,
   verdict: Verdict,
 ): number {
-  return Math.min(permit.deadlineMs, verdict.atMs + (request.permit?.ttlMs ?? 0))
+  return Math.min(permit.deadlineMs, verdict.atMs + permit.deadlineMs - consume.nowMs)
 }

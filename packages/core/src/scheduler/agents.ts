@@ -11,7 +11,8 @@ const REGION = /^[A-Z]{2}-[A-Z0-9]{1,3}$/
 const MAX_TAGS = 64
 const MAX_TEXT = 256
 const MAX_URL = 2048
-const FIELDS: ReadonlySet<string> = new Set([
+const MOST_PROBLEMS = 100
+const FIELDS: readonly (keyof Agent)[] = [
   'id',
   'country',
   'region',
@@ -24,7 +25,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   'weight',
   'maxConcurrency',
   'url',
-])
+]
+const KNOWN: ReadonlySet<string> = new Set(FIELDS)
 
 /** The fleet, as embedders change it: `scheduler.agents`. */
 export class Agents<M extends Mode> {
@@ -66,37 +68,42 @@ export class Agents<M extends Mode> {
       )
     }
     const problems: Problem[] = []
-    for (let i = 0; i < agents.length && problems.length < 100; i++) {
-      agentProblems(problems, `[${i}]`, agents[i])
+    const copies: StoredAgent[] = []
+    for (let i = 0; i < agents.length && problems.length < MOST_PROBLEMS; i++) {
+      copies.push(checkedCopy(problems, `[${i}]`, agents[i]))
     }
     throwIfAny('INVALID_AGENT', problems)
-    return this.#put(agents.map(copied))
+    return this.#put(() => copies)
   }
 
   /** Takes agents out at once; their leases may still be reported. Unknown ids are passed over. */
   remove(ids: readonly string[]): Result<M, void> {
-    checkIds(ids)
-    return andThen(this.#store.removeAgents(ids), () => this.#follow()) as Result<M, void>
+    const checked = checkedIds(ids)
+    return andThen(this.#store.removeAgents(checked), () => this.#follow()) as Result<M, void>
   }
 
   /** Gives agents no new picks; what they have goes on. Unknown ids are passed over. An upsert undoes it. */
   drain(ids: readonly string[]): Result<M, void> {
-    checkIds(ids)
-    const drained: StoredAgent[] = []
-    for (const id of new Set(ids)) {
-      const agent = this.get(id)
-      if (agent !== undefined) drained.push({ ...agent, drained: true })
-    }
-    return this.#put(drained)
+    const checked = checkedIds(ids)
+    return this.#put(() => {
+      const drained: StoredAgent[] = []
+      for (const id of new Set(checked)) {
+        const agent = this.get(id)
+        if (agent !== undefined) drained.push({ ...agent, drained: true })
+      }
+      return drained
+    })
   }
 
-  #put(agents: readonly StoredAgent[]): Result<M, void> {
+  /** Puts agents, as they are once the roster has caught up with the store. */
+  #put(agentsNow: () => readonly StoredAgent[]): Result<M, void> {
     const nowMs = this.#time.nowMs()
-    const put = andThen(this.#roster.follow(nowMs), () =>
-      andThen(this.#store.putAgents(agents), (version) => {
+    const put = andThen(this.#roster.follow(nowMs), () => {
+      const agents = agentsNow()
+      return andThen(this.#store.putAgents(agents), (version) => {
         if (!this.#roster.put(agents, version, nowMs)) return this.#follow()
-      }),
-    )
+      })
+    })
     return put as Result<M, void>
   }
 
@@ -105,27 +112,48 @@ export class Agents<M extends Mode> {
   }
 }
 
-/** A copy of the known fields: what a caller changes afterwards changes nothing here. */
-function copied(agent: Agent): StoredAgent {
-  const { tags, ...rest } = agent
-  return tags === undefined ? { ...rest } : { ...rest, tags: [...tags] }
-}
-
-function checkIds(ids: unknown): asserts ids is readonly string[] {
-  if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return
-  throw new OstlerError('INVALID_REQUEST', `must be an array of agent ids, got ${shown(ids)}`)
-}
-
-function agentProblems(problems: Problem[], path: string, agent: unknown): void {
+/**
+ * A copy of the known fields, each read once, those of a class instance's prototype too: what a caller changes afterwards changes
+ * nothing here. What is wrong with it is added to the problems.
+ */
+function checkedCopy(problems: Problem[], path: string, agent: unknown): StoredAgent {
+  const copy: Record<string, unknown> = {}
   if (typeof agent !== 'object' || agent === null || Array.isArray(agent)) {
     problems.push({ path, message: `must be an agent { id, ... }, got ${shown(agent)}` })
-    return
+    return copy as unknown as StoredAgent
   }
-  const fields = agent as Readonly<Record<string, unknown>>
-  for (const name in fields) {
-    if (!FIELDS.has(name))
-      problems.push({ path: `${path}.${name}`, message: 'is not a field of an agent' })
+  for (const name in agent) {
+    if (KNOWN.has(name)) continue
+    const message = `has ${shown(name)}, which is not a field of an agent: ${FIELDS.join(', ')}`
+    problems.push({ path, message })
   }
+  for (let i = 0; i < FIELDS.length; i++) {
+    const value = (agent as Agent)[FIELDS[i]]
+    if (value !== undefined) copy[FIELDS[i]] = value
+  }
+  const tags = copy['tags']
+  if (Array.isArray(tags) && tags.length <= MAX_TAGS) copy['tags'] = [...tags]
+  agentProblems(problems, path, copy)
+  return copy as unknown as StoredAgent
+}
+
+function checkedIds(ids: readonly string[]): readonly string[] {
+  if (!Array.isArray(ids)) {
+    throw new OstlerError('INVALID_REQUEST', `must be an array of agent ids, got ${shown(ids)}`)
+  }
+  const copy: readonly unknown[] = [...ids]
+  copy.forEach((id, i) => {
+    if (typeof id === 'string') return
+    throw new OstlerError('INVALID_REQUEST', `[${i}] must be an agent id, got ${shown(id)}`)
+  })
+  return copy as readonly string[]
+}
+
+function agentProblems(
+  problems: Problem[],
+  path: string,
+  fields: Readonly<Record<string, unknown>>,
+): void {
   name(problems, `${path}.id`, fields['id'])
   if (fields['exitIp'] !== undefined) name(problems, `${path}.exitIp`, fields['exitIp'])
   placeProblems(problems, path, fields)

@@ -1,4 +1,4 @@
-import { expectInteger, throwIfAny, type Problem } from '../errors.ts'
+import { expectInteger, shown, throwIfAny, type Problem } from '../errors.ts'
 import { stateAt, type PairRecord } from '../health/record.ts'
 import type { View } from '../pick/view.ts'
 import type { DomainHealth } from './requests.ts'
@@ -16,8 +16,15 @@ type Listed = DomainHealth['agents'][number]
 
 /** Checks a page. @throws OstlerError INVALID_REQUEST */
 export function checkedPage(page: Page): Required<Page> {
-  const { offset = 0, limit = 100 } = page
   const problems: Problem[] = []
+  if (typeof page !== 'object' || page === null) {
+    problems.push({ path: 'page', message: `must be { offset?, limit? }, got ${shown(page)}` })
+    throwIfAny('INVALID_REQUEST', problems)
+  }
+  const { offset = 0, limit = 100, ...others } = page
+  for (const other of Object.keys(others)) {
+    problems.push({ path: other, message: 'is not a field of a page: offset, limit' })
+  }
   expectInteger(problems, 'offset', offset, 0, Number.MAX_SAFE_INTEGER)
   expectInteger(problems, 'limit', limit, 1, 1000)
   throwIfAny('INVALID_REQUEST', problems)

@@ -98,6 +98,25 @@ const FIELDS: readonly string[] = [
   'clock',
   'random',
 ]
+/** All that a scheduler asks of a store. */
+const STORE_METHODS: readonly (keyof Store)[] = [
+  'consume',
+  'peek',
+  'refund',
+  'usage',
+  'permits',
+  'renew',
+  'release',
+  'acquire',
+  'settle',
+  'exclude',
+  'restore',
+  'exclusions',
+  'putAgents',
+  'removeAgents',
+  'agents',
+  'close',
+]
 
 /** Checks everything and fills in the defaults. @throws OstlerError INVALID_OPTIONS, with every problem by its path. */
 export function resolveOptions<M extends Mode>(options: SchedulerOptions<M>): ResolvedOptions<M> {
@@ -124,16 +143,32 @@ export function resolveOptions<M extends Mode>(options: SchedulerOptions<M>): Re
   }
 }
 
-export function resolveTier(tier: Tier): ResolvedTier {
+function resolveTier(tier: Tier): ResolvedTier {
   return { policies: tier.policies.map(resolvePolicy), permits: tier.permits ?? null }
 }
 
-/** All that is wrong with a tier, by path. */
-export function tierProblems(name: string, tier: unknown, path: string): Problem[] {
-  if (!TIER_NAME.test(name)) {
-    const message = `name must be 1 to 64 characters of A-Z a-z 0-9 . _ : -, got ${shown(name)}`
-    return [{ path, message }]
+/** Checks a tier that is added to others, or changes one of them. @throws OstlerError INVALID_OPTIONS */
+export function checkedTier(
+  tiers: ReadonlyMap<string, ResolvedTier>,
+  name: string,
+  tier: Tier,
+): ResolvedTier {
+  const problems = tierProblems(name, tier)
+  if (!tiers.has(name) && tiers.size >= MAX_TIERS) {
+    const message = `must hold at most ${MAX_TIERS} tiers, got one more: ${shown(name)}`
+    problems.push({ path: 'tiers', message })
   }
+  throwIfAny('INVALID_OPTIONS', problems)
+  return resolveTier(tier)
+}
+
+/** All that is wrong with a tier, by path. */
+function tierProblems(name: unknown, tier: unknown): Problem[] {
+  if (typeof name !== 'string' || !TIER_NAME.test(name)) {
+    const message = `must be named by 1 to 64 characters of A-Z a-z 0-9 . _ : -, got ${shown(name)}`
+    return [{ path: 'tiers', message }]
+  }
+  const path = `tiers.${name}`
   if (typeof tier !== 'object' || tier === null) {
     return [{ path, message: `must be a tier { policies, permits? }, got ${shown(tier)}` }]
   }
@@ -141,7 +176,8 @@ export function tierProblems(name: string, tier: unknown, path: string): Problem
   const problems = policiesProblems(policies, `${path}.policies`)
   if (permits !== undefined) expectInteger(problems, `${path}.permits`, permits, 1, MAX_PERMITS)
   for (const other of Object.keys(others)) {
-    problems.push({ path: `${path}.${other}`, message: 'is not a field of a tier' })
+    const message = `has ${shown(other)}, which is not a field of a tier: policies, permits`
+    problems.push({ path, message })
   }
   return problems
 }
@@ -149,7 +185,8 @@ export function tierProblems(name: string, tier: unknown, path: string): Problem
 function optionsProblems(options: SchedulerOptions<Mode>): Problem[] {
   const problems: Problem[] = []
   for (const name of Object.keys(options)) {
-    if (!FIELDS.includes(name)) problems.push({ path: name, message: 'is not an option' })
+    if (FIELDS.includes(name)) continue
+    problems.push({ path: '', message: `${shown(name)} is not an option: ${FIELDS.join(', ')}` })
   }
   storeProblems(problems, options.store)
   tiersProblems(problems, options.tiers)
@@ -185,24 +222,32 @@ function optionsProblems(options: SchedulerOptions<Mode>): Problem[] {
 }
 
 function storeProblems(problems: Problem[], store: unknown): void {
-  const mode = (store as Store | null | undefined)?.mode
-  if (mode === 'sync' || mode === 'async') return
-  problems.push({
-    path: 'store',
-    message: `must be a store, such as memoryStore(), got ${shown(store)}`,
-  })
+  const { mode } = (store ?? {}) as Partial<Store>
+  if (mode !== 'sync' && mode !== 'async') {
+    const message = `must be a store, such as memoryStore(), got ${shown(store)}`
+    problems.push({ path: 'store', message })
+    return
+  }
+  const methods = store as Readonly<Record<string, unknown>>
+  const missing = STORE_METHODS.filter((name) => typeof methods[name] !== 'function')
+  if (missing.length === 0) return
+  problems.push({ path: 'store', message: `must be a store; it lacks ${missing.join(', ')}` })
 }
 
 function tiersProblems(problems: Problem[], tiers: unknown): void {
   if (tiers === undefined) return
-  if (typeof tiers !== 'object' || tiers === null || Array.isArray(tiers)) {
+  // A Map of tiers has no entries of its own: it would be taken for none.
+  if (typeof tiers !== 'object' || tiers === null || Symbol.iterator in tiers) {
     problems.push({ path: 'tiers', message: `must be an object of tiers, got ${shown(tiers)}` })
     return
   }
   const entries = Object.entries(tiers)
   if (entries.length > MAX_TIERS) {
-    problems.push({ path: 'tiers', message: `must hold at most 1000 tiers, got ${entries.length}` })
+    problems.push({
+      path: 'tiers',
+      message: `must hold at most ${MAX_TIERS} tiers, got ${entries.length}`,
+    })
     return
   }
-  for (const [name, tier] of entries) problems.push(...tierProblems(name, tier, `tiers.${name}`))
+  for (const [name, tier] of entries) problems.push(...tierProblems(name, tier))
 }

@@ -75,7 +75,7 @@ export class Picker<M extends Mode> {
     if (plan.seed === undefined) this.#nextSeed = this.#drawSeed()
     const picked = andThen(this.attempt(plan, seed, nowMs), (attempt) =>
       andThen(this.#try(attempt), (result) => {
-        if (events.pick.hasSubscribers) events.pick.publish({ request, result })
+        if (events.pick.hasSubscribers) events.pick.publish({ request, result: withoutUrl(result) })
         return result
       }),
     )
@@ -108,14 +108,14 @@ export class Picker<M extends Mode> {
     const { view, query, seed, nowMs } = attempt
     if (this.#throttledUntilMs(attempt) > 0) return null
     const probeTurn = view.sinceProbe >= this.#options.probeSpacing
-    const choice = this.#walk.choose(view, query, seed, probeTurn, onVisit)
+    const choice = this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
     if (choice !== null) return choice
     const woken = this.#roster.fleet.wake(nowMs, 0)
     if (view.drain(nowMs, 0) && woken) return null
     this.#roster.fleet.wake(nowMs, Infinity)
     view.catchUp()
     view.drain(nowMs, Infinity)
-    return this.#walk.choose(view, query, seed, probeTurn, onVisit)
+    return this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
   }
 
   /** What a refusal says. */
@@ -190,6 +190,7 @@ export class Picker<M extends Mode> {
     slots.open(leaseId, choice.agent, plan.deadlineMs)
     this.#throttle.took(plan.domain, leaseId, plan.deadlineMs)
     fleet.lastPicks[choice.agent] = ++this.#picks
+    fleet.pickedAtMs[choice.agent] = nowMs
     view.sinceProbe = answer.probe ? 0 : view.sinceProbe + 1
     const lease: Lease = {
       id: leaseId,
@@ -246,4 +247,11 @@ export class Picker<M extends Mode> {
   #drawSeed(): number {
     return Math.floor(this.#options.random() * 4294967296) >>> 0
   }
+}
+
+/** For listeners: an agent's url may hold credentials. */
+function withoutUrl(result: PickResult): PickResult {
+  if (result.kind !== 'picked') return result
+  const { url: _, ...agent } = result.agent
+  return { ...result, agent }
 }

@@ -20,6 +20,9 @@ const KINDS: readonly OutcomeKind[] = [
   'neutral',
 ]
 const MAX_EVIDENCE = 500
+/** The longest host is 253 characters. */
+const MAX_DOMAIN = 255
+const DOMAIN = /^[a-z0-9._:[\]-]+$/
 /** The moving mean goes this share of the way to each new latency. */
 const LATENCY_SHARE = 1 / 5
 
@@ -48,13 +51,13 @@ export class Reporter<M extends Mode> {
   }
 
   report(lease: Lease, outcome: Outcome): Result<M, Settled> {
-    checkLease(lease)
+    const dispatched = checkedLease(lease)
     const checked = checkedOutcome(outcome)
     const nowMs = this.#time.nowMs()
-    const view = this.#views.ready(lease.domain)
+    const view = this.#views.ready(dispatched.domain)
     const settled = andThen(
       this.#store.settle({
-        lease,
+        lease: dispatched,
         outcome: checked,
         nowMs,
         viewVersion: view?.version ?? 0,
@@ -63,15 +66,13 @@ export class Reporter<M extends Mode> {
         breaker: this.#options.breaker,
         exits: this.#roster.fleet.exits,
       }),
-      (answer) => {
-        this.#follow(lease, checked, answer, nowMs)
-        return answer
-      },
+      (answer) => andThen(this.#follow(dispatched, checked, answer, nowMs), () => answer),
     )
     return settled as Result<M, Settled>
   }
 
-  #follow(lease: Lease, outcome: Outcome, settled: Settled, nowMs: number): void {
+  /** Lets this process see at once what the store has decided. */
+  #follow(lease: Lease, outcome: Outcome, settled: Settled, nowMs: number): void | Promise<void> {
     const { fleet, slots } = this.#roster
     slots.expire(nowMs)
     this.#throttle.gave(lease.domain, lease.id)
@@ -84,27 +85,36 @@ export class Reporter<M extends Mode> {
     }
     const view = this.#views.ready(lease.domain)
     if (view !== undefined) this.#views.absorb(view, settled.changes, nowMs)
-    if (settled.breaker !== null) void this.#roster.follow(nowMs)
     if (events.report.hasSubscribers) events.report.publish({ lease, outcome, settled })
     if (events.transition.hasSubscribers) {
       for (const { exit, record } of settled.changes.changes) {
         events.transition.publish({ domain: lease.domain, exit, record })
       }
     }
+    return settled.breaker === null ? undefined : this.#roster.follow(nowMs)
   }
 }
 
-function checkLease(lease: Lease): void {
+/** A copy, so that what is reported stays what was checked while the store decides. */
+function checkedLease(lease: Lease): Lease {
   if (typeof lease === 'object' && lease !== null) {
-    const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs } = lease
+    const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
     const named = [id, agentId, exit].every((text) => keyProblem(text) === null)
     const counted = [epoch, pickedAtMs, deadlineMs].every((n) => Number.isSafeInteger(n) && n >= 0)
-    if (named && counted && typeof domain === 'string' && domain !== '') return
+    if (named && counted && isDomain(domain)) {
+      return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe: probe === true }
+    }
   }
   throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${shown(lease)}`)
 }
 
-function checkedOutcome(outcome: Outcome): Outcome {
+/** What `domainOf` may have given: it is not asked again, for it costs more than the report. */
+function isDomain(domain: unknown): domain is string {
+  return typeof domain === 'string' && domain.length <= MAX_DOMAIN && DOMAIN.test(domain)
+}
+
+/** A copy of an outcome in which nothing is wrong. @throws OstlerError INVALID_OUTCOME */
+export function checkedOutcome(outcome: Outcome): Outcome {
   const kind = outcome?.kind
   if (!KINDS.includes(kind)) {
     const message = `outcome.kind must be one of ${KINDS.join(', ')}, got ${shown(kind)}`
@@ -123,6 +133,10 @@ function checkedOutcome(outcome: Outcome): Outcome {
     const message = `outcome.${name} must be milliseconds of 0 or more, got ${shown(value)}`
     throw new OstlerError('INVALID_OUTCOME', message)
   }
-  if (evidence === undefined || evidence.length <= MAX_EVIDENCE) return outcome
-  return { ...outcome, evidence: evidence.slice(0, MAX_EVIDENCE) }
+  return {
+    kind,
+    ...(evidence !== undefined && { evidence: evidence.slice(0, MAX_EVIDENCE) }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(latencyMs !== undefined && { latencyMs }),
+  }
 }

@@ -32,9 +32,10 @@ export class Roster {
     if (answer.version !== this.#version || answer.reset) this.absorb(answer, nowMs)
   }
 
-  /** Takes in changes of the store, oldest first. */
+  /** Takes in changes of the store, oldest first. An answer that a later one has overtaken is passed over. */
   absorb(answer: AgentChanges, nowMs: number): void {
     if (answer.reset) this.#clear()
+    else if (answer.version <= this.#version) return
     for (const change of answer.changes) this.#apply(change, nowMs)
     this.#version = answer.version
   }

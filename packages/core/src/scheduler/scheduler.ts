@@ -7,7 +7,7 @@ import { Admission } from './admit.ts'
 import { Agents } from './agents.ts'
 import { Explainer } from './explain.ts'
 import { checkedPage, healthOf, type Page } from './health.ts'
-import { resolveOptions, resolveTier, tierProblems } from './options.ts'
+import { checkedTier, resolveOptions } from './options.ts'
 import type { ResolvedOptions, SchedulerOptions, Tier } from './options.ts'
 import { Picker } from './pick.ts'
 import { Planner } from './plan.ts'
@@ -117,8 +117,8 @@ export class Scheduler<M extends Mode = 'sync'> {
 
   /** Adds a tier, or changes one from now on. What its keys have used still counts. @throws OstlerError INVALID_OPTIONS */
   setTier(name: string, tier: Tier): void {
-    throwIfAny('INVALID_OPTIONS', tierProblems(name, tier, `tiers.${name}`))
-    this.#options.tiers.set(name, resolveTier(tier))
+    const { tiers } = this.#options
+    tiers.set(name, checkedTier(tiers, name, tier))
   }
 
   /**

@@ -11,7 +11,9 @@ export class Time {
   }
 
   nowMs(): number {
-    const readMs = Math.floor(this.#clock.nowMs())
+    const read = this.#clock.nowMs()
+    if (typeof read !== 'number') this.#refuse(read)
+    const readMs = Math.floor(read)
     if (readMs > this.#newestMs) {
       if (readMs > Number.MAX_SAFE_INTEGER) this.#refuse(readMs)
       this.#newestMs = readMs
@@ -19,8 +21,8 @@ export class Time {
     return this.#newestMs
   }
 
-  #refuse(readMs: number): never {
-    const message = `clock.nowMs() must give milliseconds since the epoch, got ${shown(readMs)}`
+  #refuse(read: unknown): never {
+    const message = `clock.nowMs() must give milliseconds since the epoch, got ${shown(read)}`
     throw new OstlerError('INVALID_OPTIONS', message)
   }
 }

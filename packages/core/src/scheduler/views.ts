@@ -59,13 +59,13 @@ export class Views {
     })
   }
 
-  /** Takes in what the store says changed. */
+  /** Takes in what the store says changed. An answer that a later one has overtaken is passed over. */
   absorb(view: View<PairRecord>, changes: Changes, nowMs: number): void {
     view.catchUp()
     // An incident may end by silence alone, which changes no version.
     view.incidentAtMs = changes.incident?.openedAtMs ?? 0
     if (changes.reset) view.reset()
-    else if (changes.version === view.version) return
+    else if (changes.version <= view.version) return
     for (const { exit, record } of changes.changes) view.apply(exit, record, nowMs)
     view.version = changes.version
   }

@@ -2,6 +2,7 @@ import { classify } from '../classify/classify.ts'
 import { OstlerError, shown } from '../errors.ts'
 import type { Agent } from '../pick/agent.ts'
 import type { Lease, Outcome } from '../store/store.ts'
+import { checkedOutcome } from './report.ts'
 import type { Exhausted, PickRequest, PickResult } from './requests.ts'
 
 /** What `withAgent` may be told. */
@@ -62,17 +63,11 @@ export async function withAgent<T>(
   dispatch: (agent: Agent, lease: Lease) => T | Promise<T>,
   options: WithAgentOptions<T> = {},
 ): Promise<WithAgentResult<T>> {
-  const { attempts = 1, outcomeOf = judge } = options
-  if (!(Number.isInteger(attempts) && attempts >= 1 && attempts <= MAX_ATTEMPTS)) {
-    const message = `attempts must be an integer from 1 to ${MAX_ATTEMPTS}, got ${shown(attempts)}`
-    throw new OstlerError('INVALID_REQUEST', message)
-  }
+  const { attempts, outcomeOf } = checkedOptions(dispatch, options)
   const tried: Tried[] = []
   let last: { readonly settled: Settlement<T>; readonly outcome: Outcome } | null = null
   while (last === null || (tried.length < attempts && WORTH_ANOTHER.includes(last.outcome.kind))) {
-    const avoid = [...(request.avoid ?? []), ...tried.map(({ agent }) => agent.id)]
-    const again = { ...request, avoid: avoid.slice(-MAX_AVOIDED) }
-    const picked = await scheduler.pick(last === null ? request : again)
+    const picked = await scheduler.pick(last === null ? request : elsewhere(request, tried))
     if (picked.kind === 'exhausted') {
       if (last === null) return { kind: 'exhausted', exhausted: picked, tried }
       break
@@ -80,7 +75,7 @@ export async function withAgent<T>(
     const settled = await settlementOf(() => dispatch(picked.agent, picked.lease))
     let outcome: Outcome = { kind: 'neutral' }
     try {
-      outcome = outcomeOf(settled)
+      outcome = checkedOutcome(outcomeOf(settled))
     } finally {
       await scheduler.report(picked.lease, outcome)
     }
@@ -89,6 +84,38 @@ export async function withAgent<T>(
   }
   if (last.settled.kind === 'thrown') throw last.settled.error
   return { kind: 'done', value: last.settled.value, outcome: last.outcome, tried }
+}
+
+/** All that can be wrong is found before anything is leased. */
+function checkedOptions<T>(
+  dispatch: unknown,
+  options: WithAgentOptions<T>,
+): Required<WithAgentOptions<T>> {
+  if (typeof dispatch !== 'function') refuse(`dispatch must be a function, got ${shown(dispatch)}`)
+  if (typeof options !== 'object' || options === null) {
+    refuse(`options must be { attempts?, outcomeOf? }, got ${shown(options)}`)
+  }
+  const { attempts = 1, outcomeOf = judge, ...others } = options
+  for (const other of Object.keys(others)) {
+    refuse(`${shown(other)} is not an option of withAgent: attempts, outcomeOf`)
+  }
+  if (!(Number.isInteger(attempts) && attempts >= 1 && attempts <= MAX_ATTEMPTS)) {
+    refuse(`attempts must be an integer from 1 to ${MAX_ATTEMPTS}, got ${shown(attempts)}`)
+  }
+  if (typeof outcomeOf !== 'function') {
+    refuse(`outcomeOf must be a function, got ${shown(outcomeOf)}`)
+  }
+  return { attempts, outcomeOf }
+}
+
+/** The same request, but for the agents that have been tried. */
+function elsewhere(request: PickRequest, tried: readonly Tried[]): PickRequest {
+  const avoid = [...(request.avoid ?? []), ...tried.map(({ agent }) => agent.id)]
+  return { ...request, avoid: avoid.slice(-MAX_AVOIDED) }
+}
+
+function refuse(message: string): never {
+  throw new OstlerError('INVALID_REQUEST', message)
 }
 
 async function settlementOf<T>(run: () => T | Promise<T>): Promise<Settlement<T>> {

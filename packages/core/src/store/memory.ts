@@ -1,5 +1,5 @@
 import { ambientRandom } from '../clock.ts'
-import { OstlerError } from '../errors.ts'
+import { expectInteger, OstlerError, shown, throwIfAny, type Problem } from '../errors.ts'
 import { MemoryHealth, type MemoryHealthOptions } from './memory-health.ts'
 import { MemoryLimits, type MemoryLimitsOptions } from './memory-limits.ts'
 import { MemoryOps } from './memory-ops.ts'
@@ -16,6 +16,7 @@ export interface MemoryStoreOptions extends MemoryLimitsOptions, MemoryHealthOpt
  * @throws OstlerError INVALID_OPTIONS
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
+  throwIfAny('INVALID_OPTIONS', problemsOf(options))
   const seed = options.seed ?? Math.floor(ambientRandom() * 0x1_0000_0000)
   const limits = new MemoryLimits({ ...options, seed })
   const health = new MemoryHealth(options)
@@ -52,4 +53,31 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
       closed = true
     },
   }
+}
+
+/** The least and the most of each option. */
+const BOUNDS: Readonly<Record<keyof MemoryStoreOptions, readonly [least: number, most: number]>> = {
+  maxKeys: [1, 10_000_000],
+  maxOps: [1, 10_000_000],
+  maxPermits: [1, 10_000_000],
+  seed: [0, 4_294_967_295],
+  maxRecords: [1, 100_000_000],
+  maxLeases: [1, 100_000_000],
+  maxAgents: [1, 10_000_000],
+  maxIdempotencyRecords: [1, 10_000_000],
+}
+
+function problemsOf(options: unknown): Problem[] {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    return [{ path: '', message: `options must be an object, got ${shown(options)}` }]
+  }
+  const problems: Problem[] = []
+  for (const [name, value] of Object.entries(options)) {
+    const bounds = Object.hasOwn(BOUNDS, name) ? BOUNDS[name as keyof MemoryStoreOptions] : null
+    if (bounds === null) {
+      const message = `${shown(name)} is not an option: ${Object.keys(BOUNDS).join(', ')}`
+      problems.push({ path: '', message })
+    } else if (value !== undefined) expectInteger(problems, name, value, bounds[0], bounds[1])
+  }
+  return problems
 }

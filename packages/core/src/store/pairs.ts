@@ -19,7 +19,7 @@ const SWEPT_FOR_ROOM = 65_536
 export const NOTHING: Changes = Object.freeze({
   version: 0,
   reset: false,
-  changes: Object.freeze([]) as readonly [],
+  changes: [],
   incident: null,
 })
 const START_ANEW: Changes = Object.freeze({ ...NOTHING, reset: true })

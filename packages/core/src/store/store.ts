@@ -237,7 +237,11 @@ export interface Store<M extends Mode = Mode> {
   refund(request: RefundRequest): Result<M, boolean>
 
   /** What the key has used of each policy. Changes nothing. */
-  usage(key: string, policies: readonly ResolvedPolicy[], nowMs: number): Result<M, readonly Usage[]>
+  usage(
+    key: string,
+    policies: readonly ResolvedPolicy[],
+    nowMs: number,
+  ): Result<M, readonly Usage[]>
 
   /** Permits held by a key. Changes nothing. */
   permits(key: string, nowMs: number): Result<M, number>

@@ -5,7 +5,7 @@ export type Check = (problems: Problem[], path: string, value: unknown) => void
 
 /** Shows an offending value on one line, cut short. */
 function show(value: unknown): string {
-  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+  const text = value === undefined ? 'nothing' : JSON.stringify(value)
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }
 

@@ -1,4 +1,4 @@
-import { parseGeo, seededRandom } from '@ostler/core'
+import { OstlerError, parseGeo, seededRandom } from '@ostler/core'
 import type { ClientsSpec, Scenario } from '../scenario/scenario.ts'
 import { Cities } from './cities.ts'
 import { mix, Weighted } from './weighted.ts'
@@ -45,13 +45,14 @@ export function hireClients(scenario: Scenario, seed: number): readonly Client[]
   })
 }
 
-/** The cities of each market. @throws RangeError when a market has none: it is no country. */
+/** The cities of each market. @throws OstlerError INVALID_OPTIONS when a market has none. */
 function citiesOf({ markets }: ClientsSpec): ReadonlyMap<string, Cities> {
   return new Map(
     Object.keys(markets).map((market) => {
       const cities = Cities.of(market)
-      if (cities === null) throw new RangeError(`clients.markets.${market} has no cities`)
-      return [market, cities]
+      if (cities !== null) return [market, cities]
+      const message = `clients.markets.${market} must be a country with cities, got "${market}"`
+      throw new OstlerError('INVALID_OPTIONS', message)
     }),
   )
 }

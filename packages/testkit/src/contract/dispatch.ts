@@ -13,7 +13,10 @@ export const dispatchCases: readonly ContractCase[] = [
   {
     name: 'acquire: gives the first candidate of a quiet domain, epoch 0, no probe',
     async run(store) {
-      const { index, epoch, probe } = expectKind(await store.acquire(wanting([b, a], 'l')), 'acquired')
+      const { index, epoch, probe } = expectKind(
+        await store.acquire(wanting([b, a], 'l')),
+        'acquired',
+      )
       same([index, epoch, probe], [0, 0, false], 'index, epoch, probe')
     },
   },
@@ -88,7 +91,11 @@ export const dispatchCases: readonly ContractCase[] = [
       const nowMs = AFTER
       const first = expectKind(await store.acquire(wanting([a], 'l1', { nowMs })), 'acquired')
       const second = await store.acquire(wanting([a], 'l2', { nowMs }))
-      same([first.probe, first.epoch, second.kind], [true, 1, 'refused'], 'probe, epoch, the second')
+      same(
+        [first.probe, first.epoch, second.kind],
+        [true, 1, 'refused'],
+        'probe, epoch, the second',
+      )
     },
   },
   {

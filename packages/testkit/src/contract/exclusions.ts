@@ -19,7 +19,11 @@ export const exclusionCases: readonly ContractCase[] = [
     name: 'settle: a block excludes the pair from then on, and answers with its record',
     async run(store) {
       const { kind, record, changes } = await block(store)
-      same([kind, record?.health, record?.untilMs], ['applied', 'unavailable', T + 300_000], 'record')
+      same(
+        [kind, record?.health, record?.untilMs],
+        ['applied', 'unavailable', T + 300_000],
+        'record',
+      )
       same([record?.epoch, record?.strikes, record?.reason], [1, 1, 'blocked'], 'record')
       const told = changes.changes.find((change: Change) => change.exit === 'a')
       same(told?.record, record, 'the change')
@@ -191,7 +195,11 @@ export const exclusionCases: readonly ContractCase[] = [
     async run(store) {
       await block(store)
       const all = await store.exclusions('d', 0, T)
-      same(all.changes.map((change) => change.exit), ['a'], 'exits since 0')
+      same(
+        all.changes.map((change) => change.exit),
+        ['a'],
+        'exits since 0',
+      )
       await store.exclude('b', 'd', T + 5_000, T)
       const newer = await store.exclusions('d', all.version, T)
       same([newer.reset, newer.changes.map((change) => change.exit)], [false, ['b']], 'since then')
@@ -213,7 +221,11 @@ export const exclusionCases: readonly ContractCase[] = [
     async run(store) {
       await block(store)
       const refused = expectKind(await store.acquire(wanting([a], 'l1')), 'refused')
-      same(refused.changes.changes.map((change) => change.exit), ['a'], 'with a refusal')
+      same(
+        refused.changes.changes.map((change) => change.exit),
+        ['a'],
+        'with a refusal',
+      )
       const viewVersion = refused.changes.version
       const given = await store.acquire(wanting([candidate('b')], 'l2', { viewVersion }))
       same(expectKind(given, 'acquired').changes.changes, [], 'nothing more')

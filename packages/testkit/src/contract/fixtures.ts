@@ -1,4 +1,10 @@
-import type { AcquireRequest, BreakerPolicy, Candidate, ConsumeRequest, HealthPolicy } from '@ostler/core'
+import type {
+  AcquireRequest,
+  BreakerPolicy,
+  Candidate,
+  ConsumeRequest,
+  HealthPolicy,
+} from '@ostler/core'
 import type { IncidentPolicy, Lease, Outcome, ResolvedPolicy, Settled, Store } from '@ostler/core'
 import { expectKind } from './assert.ts'
 
@@ -44,7 +50,11 @@ export function call(
   return { key: 'k', policies, cost: 1, nowMs: T, ...overrides }
 }
 
-export function candidate(agentId: string, exit: string = agentId, maxConcurrency = 100): Candidate {
+export function candidate(
+  agentId: string,
+  exit: string = agentId,
+  maxConcurrency = 100,
+): Candidate {
   return { agentId, exit, maxConcurrency }
 }
 
@@ -89,7 +99,11 @@ export async function settle(
 }
 
 /** Leases exit `a` for domain `d` and reports it blocked: unavailable for five minutes. */
-export async function block(store: Store, nowMs: number = T, leaseId = 'blocked'): Promise<Settled> {
+export async function block(
+  store: Store,
+  nowMs: number = T,
+  leaseId = 'blocked',
+): Promise<Settled> {
   const told = await lease(store, wanting([candidate('a')], leaseId, { nowMs }))
   return settle(store, told, { kind: 'blocked' }, nowMs)
 }

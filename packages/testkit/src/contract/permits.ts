@@ -85,7 +85,11 @@ export const permitCases: readonly ContractCase[] = [
     async run(store) {
       await store.consume(call([], { permit: permit('a') }))
       same(await store.renew('k', 'a', T + 9_000, T + 4_000), true, 'renewed')
-      same([await store.permits('k', T + 8_999), await store.permits('k', T + 9_000)], [1, 0], 'held')
+      same(
+        [await store.permits('k', T + 8_999), await store.permits('k', T + 9_000)],
+        [1, 0],
+        'held',
+      )
     },
   },
   {

@@ -45,7 +45,10 @@ export function commandArbitrary(pools: ScriptPools): fc.Arbitrary<Command> {
     { weight: 30, arbitrary: request.map(pickCommand) },
     { weight: 3, arbitrary: request.map(explainCommand) },
     { weight: 4, arbitrary: sessionArbitrary(request).map(pickCommand) },
-    { weight: 25, arbitrary: fc.tuple(nth, outcomeArbitrary).map((a) => health.reportCommand(...a)) },
+    {
+      weight: 25,
+      arbitrary: fc.tuple(nth, outcomeArbitrary).map((a) => health.reportCommand(...a)),
+    },
     { weight: 1, arbitrary: waveArbitrary(domain) },
     { weight: 8, arbitrary: span.map(advanceCommand) },
     { weight: 2, arbitrary: fc.nat(1).map(advanceToRetryCommand) },

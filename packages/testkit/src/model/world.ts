@@ -1,4 +1,13 @@
-import type { AdmitRequest, Agent, Decision, Lease, Permit, PickRequest, Scheduler, Tier } from '@ostler/core'
+import type {
+  AdmitRequest,
+  Agent,
+  Decision,
+  Lease,
+  Permit,
+  PickRequest,
+  Scheduler,
+  Tier,
+} from '@ostler/core'
 import type { ManualClock } from '../clock.ts'
 import { NaiveLimiter } from '../naive/limiter.ts'
 import { NaiveScheduler, type NaiveOptions } from '../naive/scheduler.ts'

@@ -7,6 +7,7 @@ export interface NaiveMember {
   latencyMs: number | null
   /** The number of its last pick; 0 if it never was picked. */
   lastPick: number
+  pickedAtMs: number
 }
 
 /** Agents by id. */
@@ -17,7 +18,13 @@ export class NaiveFleet {
     for (const agent of agents) {
       const known = this.members.get(agent.id)
       if (known === undefined) {
-        this.members.set(agent.id, { agent, drained: false, latencyMs: null, lastPick: 0 })
+        this.members.set(agent.id, {
+          agent,
+          drained: false,
+          latencyMs: null,
+          lastPick: 0,
+          pickedAtMs: 0,
+        })
       } else {
         known.agent = agent
         known.drained = false

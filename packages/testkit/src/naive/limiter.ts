@@ -23,7 +23,7 @@ type ExactPolicy = ResolvedPolicy & { readonly kind: 'exact' }
  * Exact policies only. O(hits).
  */
 export class NaiveLimiter {
-  #hits: Hit[] = []
+  readonly #hits: Hit[] = []
   #ops: Op[] = []
   readonly permits: NaivePermits = new NaivePermits()
 

@@ -25,20 +25,20 @@ export function applyOutcome(
   switch (outcome.kind) {
     case 'ok':
       if (lease.epoch === pair.epoch) succeed(pair, ownProbe, nowMs, policy)
-      return
+      break
     case 'rate_limited':
       decay(pair, nowMs, policy)
       limit(pair, lease, outcome.retryAfterMs ?? 0, context)
-      return
+      break
     case 'challenged':
     case 'blocked':
       decay(pair, nowMs, policy)
       strike(pair, lease, outcome.kind, context)
-      return
+      break
     case 'target_error':
     case 'agent_error':
     case 'neutral':
-      return
+      break
     default:
       outcome.kind satisfies never
   }

@@ -10,7 +10,8 @@ import { naiveCause, naiveCounts, naiveRetryAtMs, type NaiveStanding } from './r
 import { naiveDistanceKm, naiveSteps, type NaiveStep } from './steps.ts'
 import { naiveWalk, type NaiveView } from './walk.ts'
 
-const UNKNOWN_LATENCY_MS = 300
+/** An estimate counts this long after the agent's last pick. */
+const TRUSTED_MS = 60_000
 
 export interface NaiveOptions {
   readonly health: HealthPolicy
@@ -94,7 +95,13 @@ export class NaiveScheduler {
     if (choice === null) {
       const cause = naiveCause(fleet, walk.hasPins, standing)
       const retryAtMs = naiveRetryAtMs(fleet, standing)
-      return { kind: 'exhausted', cause, retryAtMs, counts: naiveCounts(fleet, standing), localities }
+      return {
+        kind: 'exhausted',
+        cause,
+        retryAtMs,
+        counts: naiveCounts(fleet, standing),
+        localities,
+      }
     }
     const { agent, probe } = choice
     const exit = exitOf(agent)
@@ -126,7 +133,10 @@ export class NaiveScheduler {
     this.health.incident(domain).dispatched()
     this.#picksSinceProbe.set(domain, probe ? 0 : (this.#picksSinceProbe.get(domain) ?? 0) + 1)
     const member = this.fleet.members.get(agentId)
-    if (member !== undefined) member.lastPick = ++this.#picks
+    if (member !== undefined) {
+      member.lastPick = ++this.#picks
+      member.pickedAtMs = nowMs
+    }
     if (probe) this.health.probe(lease, nowMs)
   }
 
@@ -187,10 +197,10 @@ export class NaiveScheduler {
       isOnProbation: (agent) => stateOf(agent) === 'probation',
       passes: (agent) =>
         standing.isInGeo(agent) && standing.isWanted(agent) && !standing.isFull(agent),
-      load: (agent) => {
-        const latencyMs = this.fleet.members.get(agent.id)!.latencyMs ?? UNKNOWN_LATENCY_MS
-        const inFlight = this.leases.inFlight(agent.id, nowMs)
-        return ((inFlight + 1) / (agent.weight ?? 1)) * latencyMs
+      load: (agent) => (this.leases.inFlight(agent.id, nowMs) + 1) / (agent.weight ?? 1),
+      latencyMs: (agent) => {
+        const { latencyMs, pickedAtMs } = this.fleet.members.get(agent.id)!
+        return nowMs - pickedAtMs < TRUSTED_MS ? latencyMs : null
       },
       lastPick: (agent) => this.fleet.members.get(agent.id)!.lastPick,
     }

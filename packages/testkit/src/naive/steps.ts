@@ -55,9 +55,7 @@ function outward(agents: readonly Agent[], hint: GeoHint): NaiveStep[] {
 }
 
 function order(a: NaivePlace, b: NaivePlace): number {
-  return (
-    a.country - b.country || a.lat - b.lat || a.lon - b.lon || (a.region < b.region ? -1 : 1)
-  )
+  return a.country - b.country || a.lat - b.lat || a.lon - b.lon || (a.region < b.region ? -1 : 1)
 }
 
 /** Where an agent is: its coordinates, else its country's centre, else nowhere. */

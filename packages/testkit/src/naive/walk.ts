@@ -11,8 +11,10 @@ export interface NaiveView {
   isOnProbation(agent: Agent): boolean
   /** Passes avoid, pins, tags, radius, and has a free slot. */
   passes(agent: Agent): boolean
-  /** (inFlight + 1) / weight * latency estimate. */
+  /** (inFlight + 1) / weight. */
   load(agent: Agent): number
+  /** The latency estimate while it is trusted. */
+  latencyMs(agent: Agent): number | null
   /** Which pick was its last; 0 if it never was. */
   lastPick(agent: Agent): number
 }
@@ -81,7 +83,11 @@ function twoOf(healthy: readonly Agent[], view: NaiveView, random: Random): Agen
 
 /** The lower load, then the one picked longer ago, then the first. */
 function better(first: Agent, second: Agent, view: NaiveView): Agent {
-  const difference = view.load(first) - view.load(second)
+  const firstMs = view.latencyMs(first)
+  const secondMs = view.latencyMs(second)
+  const bothKnown = firstMs !== null && secondMs !== null
+  const difference =
+    view.load(first) * (bothKnown ? firstMs : 1) - view.load(second) * (bothKnown ? secondMs : 1)
   if (difference !== 0) return difference < 0 ? first : second
   return view.lastPick(second) < view.lastPick(first) ? second : first
 }
