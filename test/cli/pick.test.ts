@@ -114,17 +114,16 @@ test('gives the same agent for the same seed, and sooner or later another for an
 })
 
 describe('without an agent to pick', () => {
-  const cases: readonly (readonly [cause: string, options: readonly string[], state?: unknown])[] =
+  const cases: readonly (readonly [cause: string, options: readonly string[], state: unknown])[] = [
+    ['geo_empty', ['--geo', 'JP;strict'], undefined],
+    ['filter_empty', ['--tags', 'slow'], undefined],
+    ['filter_empty', ['--pin', 'unknown'], undefined],
     [
-      ['geo_empty', ['--geo', 'JP;strict']],
-      ['filter_empty', ['--tags', 'slow']],
-      ['filter_empty', ['--pin', 'unknown']],
-      [
-        'pinned_excluded',
-        ['--pin', 'muc'],
-        { exclusions: [{ agent: 'muc', domain: 'shop.example', forMs: 90_000 }] },
-      ],
-    ]
+      'pinned_excluded',
+      ['--pin', 'muc'],
+      { exclusions: [{ agent: 'muc', domain: 'shop.example', forMs: 90_000 }] },
+    ],
+  ]
   test.each(cases)('exits with 3 and says %s', async (cause, options, state) => {
     const { code, shown } = await pick(options, state)
     expect(code).toBe(3)

@@ -30,7 +30,8 @@ describe('docs/semantics.md', () => {
         ).toBe(true)
       }
       expect(tests.length).toBeGreaterThan(0)
-      for (const test of tests) expect(read(`test/${test}`)).toMatch(new RegExp(`['"\`]${name}\\b`))
+      const title = new RegExp(`['"\`](?:[a-z-]+, )*${name}[,:]`)
+      for (const test of tests) expect(read(`test/${test}`)).toMatch(title)
     })
   }
 })

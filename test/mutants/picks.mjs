@@ -3,7 +3,8 @@
 const GEO = 'packages/core/src/geo'
 const PICK = 'packages/core/src/pick'
 const SCHEDULER = 'packages/core/src/scheduler'
-const tests = ['test/properties/selection.test.ts', 'test/properties/model.test.ts']
+const tests = ['test/properties/model.test.ts', 'test/properties/selection.test.ts']
+const hints = ['test/core/pick/hints.test.ts']
 
 export const picks = [
   {
@@ -28,7 +29,7 @@ export const picks = [
     find: 'if (distanceA !== distanceB) return distanceA < distanceB',
     replace: 'if (distanceA !== distanceB) return Math.floor(distanceA) < Math.floor(distanceB)',
     why: 'of two near places the farther one comes first',
-    tests,
+    tests: hints,
   },
   {
     name: 'strict-hint-leaks',
@@ -36,7 +37,7 @@ export const picks = [
     find: "this.#stage = hint.strict ? 'done' : 'nowhere'",
     replace: "this.#stage = 'nowhere'",
     why: 'a strict hint is given an agent at no place',
-    tests,
+    tests: hints,
   },
   {
     name: 'veto-ignored',
@@ -44,7 +45,7 @@ export const picks = [
     find: 'if (hint.never.includes(place.country)) return false',
     replace: '',
     why: 'an agent of a vetoed country is given when the walk goes outward',
-    tests,
+    tests: hints,
   },
   {
     name: 'radius-by-place',
@@ -52,13 +53,13 @@ export const picks = [
     find: 'if (km === null || km > query.hint.radiusKm) return',
     replace: 'if (km === null || km > query.hint.radiusKm + 10) return',
     why: 'agents beyond the radius are given if their place is near it',
-    tests,
+    tests: hints,
   },
   {
     name: 'two-choices-picks-the-worse',
     file: `${PICK}/draw.ts`,
-    find: 'difference !== 0 ? difference < 0 : age <= 0',
-    replace: 'difference !== 0 ? difference > 0 : age <= 0',
+    find: 'loadOfFirst < loadOfSecond ||',
+    replace: 'loadOfFirst > loadOfSecond ||',
     why: 'the busier of two agents gets the work',
     tests,
   },
@@ -108,7 +109,7 @@ export const picks = [
     find: 'for (; cell !== null; cell = cell.parent) this.dead.delete(cell)',
     replace: 'this.dead.delete(cell)',
     why: 'a place that is healthy again is passed over as long as its square counts as dead',
-    tests,
+    tests: hints,
   },
   {
     name: 'probe-share-ignored',
@@ -126,7 +127,7 @@ export const picks = [
       'const seed = this.#nextSeed\n    this.#nextSeed = this.#drawSeed()\n' +
       '    return { plan, seed: plan.seed ?? seed }',
     why: 'the pick after an explanation is not the one that was explained',
-    tests,
+    tests: hints,
   },
   {
     name: 'slot-not-taken',
@@ -142,7 +143,7 @@ export const picks = [
     find: 'const random = seededRandom(session === -1 ? seed : session)',
     replace: 'const random = seededRandom(seed)',
     why: 'a session gets another agent with each pick',
-    tests,
+    tests: ['test/properties/sessions.test.ts'],
   },
   {
     name: 'retry-at-the-earlier-wait',

@@ -6,6 +6,7 @@ import { transition } from '../../packages/core/src/health/transition.ts'
 import { follow } from './health-follow.ts'
 import { NaiveHealth } from './health-naive.ts'
 import { DOMAINS, EXITS, QUICK, START_MS, World, type Step } from './health-world.ts'
+import { TIMEOUT_MS } from './replay.ts'
 
 const KINDS: readonly OutcomeKind[] = [
   'ok',
@@ -162,47 +163,51 @@ function check(law: string, step: Step, holds: boolean): void {
   if (!holds) expect.fail(`${law} does not hold at ${JSON.stringify(step)}`)
 }
 
-describe('every sequence of 5 outcomes over 3 agents, 2 exits and 2 domains', () => {
-  for (const plan of PLANS) {
-    it(`exclusion, isolation, recovery, fencing, idempotent-report: ${plan.name}`, () => {
-      let done = 0
-      for (const outcomes of sequences()) {
-        try {
-          run(plan, outcomes)
-        } catch (error) {
-          throw new Error(`${plan.name}: ${outcomes.join(', ')}`, { cause: error })
+describe(
+  'every sequence of 5 outcomes over 3 agents, 2 exits and 2 domains',
+  { timeout: TIMEOUT_MS },
+  () => {
+    for (const plan of PLANS) {
+      it(`exclusion, isolation, recovery, fencing, idempotent-report: ${plan.name}`, () => {
+        let done = 0
+        for (const outcomes of sequences()) {
+          try {
+            run(plan, outcomes)
+          } catch (error) {
+            throw new Error(`${plan.name}: ${outcomes.join(', ')}`, { cause: error })
+          }
+          done++
         }
-        done++
-      }
-      expect(done).toBe(16_807)
-    })
-  }
-
-  it('recovery: every record that 5 outcomes and 3 waits can make is pickable again within a day', () => {
-    const waitsMs = [1, 5_000, 70_000]
-    let visited = 0
-    const visit = (record: PairRecord | null, nowMs: number, left: number): void => {
-      visited++
-      if (record !== null) recovers(record, nowMs, { do: 'move', ms: 0 })
-      if (left === 0) return
-      for (const kind of KINDS) {
-        const given = trial(record, nowMs)
-        const { epoch } = given ?? { epoch: 0 }
-        const event = { kind: 'outcome', epoch, leaseId: 'l', capped: left === 2 } as const
-        const outcome = { kind }
-        const after = transition(
-          given,
-          { ...event, outcome, exit: 'x', domain: SHOP },
-          nowMs,
-          QUICK,
-        )
-        for (const ms of waitsMs) visit(after, nowMs + ms, left - 1)
-      }
+        expect(done).toBe(16_807)
+      })
     }
-    visit(null, START_MS, 4)
-    expect(visited).toBe(1 + 21 + 21 ** 2 + 21 ** 3 + 21 ** 4)
-  })
-})
+
+    it('recovery: every record that 5 outcomes and 3 waits can make is pickable again within a day', () => {
+      const waitsMs = [1, 5_000, 70_000]
+      let visited = 0
+      const visit = (record: PairRecord | null, nowMs: number, left: number): void => {
+        visited++
+        if (record !== null) recovers(record, nowMs, { do: 'move', ms: 0 })
+        if (left === 0) return
+        for (const kind of KINDS) {
+          const given = trial(record, nowMs)
+          const { epoch } = given ?? { epoch: 0 }
+          const event = { kind: 'outcome', epoch, leaseId: 'l', capped: left === 2 } as const
+          const outcome = { kind }
+          const after = transition(
+            given,
+            { ...event, outcome, exit: 'x', domain: SHOP },
+            nowMs,
+            QUICK,
+          )
+          for (const ms of waitsMs) visit(after, nowMs + ms, left - 1)
+        }
+      }
+      visit(null, START_MS, 4)
+      expect(visited).toBe(1 + 21 + 21 ** 2 + 21 ** 3 + 21 ** 4)
+    })
+  },
+)
 
 /** The record with its probe given out, where there is one to give. */
 function trial(record: PairRecord | null, nowMs: number): PairRecord | null {

@@ -1,6 +1,8 @@
 import { expect } from 'vitest'
 import type { NaiveHealth } from './health-naive.ts'
-import { AGENTS, DOMAINS, EXITS, type Seen, type Step, type World } from './health-world.ts'
+import type { PairRecord } from '../../packages/core/src/health/record.ts'
+import type { Policies, Seen, Step } from './health-world.ts'
+import { AGENTS, DOMAINS, EXITS, World } from './health-world.ts'
 
 /** Takes one step in the store and in the naive twin, and compares all that a caller sees of both. */
 export function follow(world: World, naive: NaiveHealth, step: Step): Seen {
@@ -52,4 +54,26 @@ function compare(world: World, naive: NaiveHealth): void {
 /** An assertion costs microseconds, and there are millions of these: only one that fails is made. */
 function same(what: string, ours: unknown, naive: unknown): void {
   if (ours !== naive) expect({ [what]: ours }).toEqual({ [what]: naive })
+}
+
+/** Runs steps in a fresh world and looks after each. */
+export function drive(
+  policies: Policies,
+  steps: readonly Step[],
+  look: (world: World, step: Step, seen: ReturnType<World['step']>) => void,
+): World {
+  const world = new World(policies)
+  for (const step of steps) look(world, step, world.step(step))
+  return world
+}
+
+/** The outcomes that shut a pair. */
+export const excludes = (kind: string): boolean =>
+  ['blocked', 'challenged', 'rate_limited'].includes(kind)
+
+/** A record without what a released probe may change. */
+export function bare(record: PairRecord | null): object | null {
+  if (record === null) return null
+  const { probe: _, forgetAtMs: __, ...rest } = record
+  return rest
 }

@@ -37,6 +37,14 @@ export const QUICK: HealthPolicy = {
   jitter: 0.2,
 }
 
+/** No incident, whatever happens. */
+export const CALM: IncidentPolicy = {
+  minExclusions: 1_000,
+  exclusionShare: 1,
+  minFailures: 1_000,
+  failureShare: 1,
+}
+
 export interface Policies {
   readonly health: HealthPolicy
   readonly incident: IncidentPolicy

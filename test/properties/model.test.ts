@@ -7,7 +7,7 @@ import { openWorld, POOLS } from './rig.ts'
 /** Commands of one `npm test`, at least: scripts have half their greatest length on the average. */
 const LEAST_COMMANDS = 200_000
 const LENGTH = 200
-const RUNS = 2_400
+const RUNS = 1_800
 
 let commands = 0
 
@@ -53,6 +53,12 @@ test(
       }),
       RUNS / 6,
     ),
+  TIMEOUT_MS,
+)
+
+test(
+  'exhaustion-truth: a domain in an incident is held to a few dispatches',
+  () => check(scripts({ incidentInFlight: 2 }), RUNS / 6),
   TIMEOUT_MS,
 )
 

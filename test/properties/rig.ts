@@ -57,6 +57,7 @@ export function openWorld(agents: readonly Agent[] = [], options: Options = {}):
       incident: INCIDENT,
       breaker: { ...DEFAULT_BREAKER_POLICY, ...options.breaker },
       probeShare: options.probeShare ?? 0.1,
+      ...(options.incidentInFlight !== undefined && { incidentInFlight: options.incidentInFlight }),
     },
   })
   if (agents.length > 0) world.upsert(agents)

@@ -1,6 +1,9 @@
 import { seededRandom, type PickRequest } from '@ostler/core'
-import { excludeCommand, pickCommand, reportCommand, runScript } from '@ostler/testkit'
 import {
+  excludeCommand,
+  pickCommand,
+  reportCommand,
+  runScript,
   hintArbitrary,
   outcomeArbitrary,
   requestArbitrary,

@@ -64,7 +64,7 @@ describe('storeContract', () => {
     expect(stated.cases.has(`${name} (skipped: in memory)`)).toBe(true)
   })
 
-  it.each(flaws())('finds a store that %s', async (_, spoil) => {
+  it.each(flaws())('finds a store that $flaw', async ({ spoil }) => {
     const { cases, runner } = collect()
     storeContract(runner, async () => {
       const store = spoil(memoryStore())
@@ -81,44 +81,52 @@ describe('storeContract', () => {
 })
 
 /** Stores that break one sentence of the contract each. */
-function flaws(): [string, (store: Store<'sync'>) => Store][] {
+function flaws(): { readonly flaw: string; readonly spoil: (store: Store<'sync'>) => Store }[] {
   return [
-    ['counts denied calls', (store) => ({ ...store, peek: (request) => store.consume(request) })],
-    [
-      'forgets opIds',
-      (store) => ({ ...store, consume: ({ opId: _, ...rest }) => store.consume(rest) }),
-    ],
-    [
-      'lifts the epoch fence',
-      (store) => ({
+    {
+      flaw: 'counts peeks',
+      spoil: (store) => ({ ...store, peek: (request) => store.consume(request) }),
+    },
+    {
+      flaw: 'forgets operations',
+      spoil: (store) => ({
+        ...store,
+        consume: (request) => {
+          const { opId, ...rest } = request
+          return store.consume(opId === undefined ? request : rest)
+        },
+      }),
+    },
+    {
+      flaw: 'lifts the epoch fence',
+      spoil: (store) => ({
         ...store,
         settle: (request) =>
           store.settle({ ...request, lease: { ...request.lease, epoch: 1_000_000 } }),
       }),
-    ],
-    ['ignores a restore', (store) => ({ ...store, restore: () => {} })],
-    ['renews what is gone', (store) => ({ ...store, renew: () => true })],
-    ['releases what is gone', (store) => ({ ...store, release: () => true })],
-    ['refunds anything', (store) => ({ ...store, refund: () => true })],
-    [
-      'gives every change again',
-      (store) => ({
+    },
+    { flaw: 'ignores a restore', spoil: (store) => ({ ...store, restore: () => {} }) },
+    { flaw: 'renews what is gone', spoil: (store) => ({ ...store, renew: () => true }) },
+    { flaw: 'releases what is gone', spoil: (store) => ({ ...store, release: () => true }) },
+    { flaw: 'refunds anything', spoil: (store) => ({ ...store, refund: () => true }) },
+    {
+      flaw: 'gives every change again',
+      spoil: (store) => ({
         ...store,
-        exclusions: (domain, _, nowMs) => store.exclusions(domain, 0, nowMs),
+        exclusions: (domain, _since, nowMs) => store.exclusions(domain, 0, nowMs),
       }),
-    ],
-    [
-      'gives full agents',
-      (store) => ({
+    },
+    {
+      flaw: 'gives full agents',
+      spoil: (store) => ({
         ...store,
-        acquire: (request) =>
-          store.acquire({
-            ...request,
-            candidates: request.candidates.map((one) => ({ ...one, maxConcurrency: 65_535 })),
-          }),
+        acquire: (request) => {
+          const roomy = request.candidates.map((one) => ({ ...one, maxConcurrency: 65_535 }))
+          return store.acquire({ ...request, candidates: roomy })
+        },
       }),
-    ],
-    ['goes on after close', (store) => ({ ...store, close: () => {} })],
+    },
+    { flaw: 'goes on after close', spoil: (store) => ({ ...store, close: () => {} }) },
   ]
 }
 

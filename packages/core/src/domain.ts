@@ -44,7 +44,10 @@ const DELIMITER = /[/?#\\]/
  * @throws OstlerError INVALID_TARGET, naming the host at most: never credentials, path or query.
  */
 export function domainOf(target: string | UrlLike, options: DomainOptions = {}): string {
-  const scope = options === null ? null : (options.scope ?? 'registrable')
+  if (typeof options !== 'object' || options === null) {
+    throw new OstlerError('INVALID_OPTIONS', `options must be an object, got ${shown(options)}`)
+  }
+  const { scope = 'registrable' } = options
   if (scope !== 'registrable' && scope !== 'host') {
     throw new OstlerError(
       'INVALID_OPTIONS',

@@ -18,7 +18,7 @@ const tiersOf = (tier: unknown) => ({ store, tiers: { free: tier } })
 const OPTIONS: readonly Case[] = [
   ['no options', undefined, /options must be an object, got undefined/],
   ['null', null, /options must be an object, got null/],
-  ['a store in place of options', store, /is not an option: store, tiers.*store must be a store/],
+  ['a store in place of options', store, /"mode" is not an option: store, tiers/],
   ['no store', {}, /store must be a store, such as memoryStore\(\), got undefined/],
   ['null for a store', { store: null }, /store must be a store.*got null/],
   ['the store function itself', { store: memoryStore }, /store must be a store.*got a function/],

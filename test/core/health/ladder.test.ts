@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { AgentBreaker } from '../../../packages/core/src/health/breaker.ts'
 import { OstlerError } from '../../../packages/core/src/errors.ts'
 import {
   breakerPolicyProblems,
@@ -95,11 +96,11 @@ describe('trip', () => {
   const policy = { threshold: 2, restMs: 1_000, maxRestMs: 5_000 }
 
   it('rests an agent from the threshold on, twice as long each time, up to the most', () => {
-    let breaker = null
+    let breaker: AgentBreaker | null = null
     const rests: number[] = []
     for (let i = 0; i < 6; i++) {
       breaker = trip(breaker, 'agent_error', 100_000 * i, policy)
-      rests.push(Math.max(0, breaker.downUntilMs - 100_000 * i))
+      rests.push(Math.max(0, (breaker?.downUntilMs ?? 0) - 100_000 * i))
     }
     expect(rests).toEqual([0, 1_000, 2_000, 4_000, 5_000, 5_000])
   })

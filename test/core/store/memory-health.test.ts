@@ -208,7 +208,7 @@ describe('MemoryHealth', () => {
     }
     expect(healths).toEqual([...Array.from({ length: 4 }, () => 'unavailable'), 'limited'])
     const { incident } = desk.store.exclusions('d', version, T)
-    expect(incident).toEqual({ openedAtMs: T, cause: 'failures' })
+    expect(incident).toEqual({ openedAtMs: T, cause: 'failures', lastEventMs: T })
     const told = desk.tell(desk.lease(a), 'ok', T, version)
     expect(told.changes.incident).toBeNull()
     expect(told.changes.version).toBeGreaterThan(version)

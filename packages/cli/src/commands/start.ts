@@ -1,3 +1,4 @@
+import { distanceKm, type Agent } from '@ostler/core'
 import { builtinScenario, comparisonTable, START_MS } from '@ostler/simulator'
 import type { Command } from 'commander'
 import { explainedText } from '../explain/text.ts'
@@ -6,7 +7,8 @@ import { schedulerOf } from './pick.ts'
 import { simulate, speedLine } from './simulate.ts'
 
 const DOMAIN = 'shop.example'
-const VIENNA = '48.21,16.37'
+const VIENNA = { lat: 48.21, lon: 16.37 }
+const NEAR_KM = 30
 
 /**
  * `ostler start`: the tour that `npm start` gives. The default scenario, one explained pick, and
@@ -25,18 +27,18 @@ export function startCommand(ostler: Command, io: Io): void {
     })
 }
 
-/** A pick from Vienna, where the shop has excluded what is nearest: the walk goes outward. */
-function explainOne(agents: Parameters<typeof schedulerOf>[0]): string {
+/** A pick from Vienna, where the shop has excluded what is near: the walk goes outward. */
+function explainOne(agents: readonly Agent[]): string {
   const nowMs = START_MS
   const scheduler = schedulerOf(agents, 1, nowMs)
-  const request = { domain: DOMAIN, geo: VIENNA, seed: 1 }
-  const [nearest] = scheduler.explain(request).localities
-  for (const { id, city, country } of agents) {
-    if (nearest?.name === `${country}/${city}`) scheduler.exclude(id, DOMAIN, nowMs + 300_000)
+  for (const { id, lat, lon } of agents) {
+    if (distanceKm(VIENNA.lat, VIENNA.lon, lat!, lon!) > NEAR_KM) continue
+    scheduler.exclude(id, DOMAIN, nowMs + 300_000)
   }
-  const explained = scheduler.explain(request)
+  const geo = `${VIENNA.lat},${VIENNA.lon}`
+  const explained = scheduler.explain({ domain: DOMAIN, geo, seed: 1 })
   scheduler.close()
-  return `One pick, explained: ${DOMAIN} from Vienna, with the nearest agents excluded
+  return `One pick, explained: ${DOMAIN} from Vienna, with all agents within ${NEAR_KM} km excluded
 
 ${explainedText(explained, DOMAIN, true, nowMs)}`
 }

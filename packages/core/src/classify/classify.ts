@@ -66,7 +66,8 @@ export function classify(response: TargetResponse, options: ClassifyOptions = {}
   const status = typeof response.status === 'number' ? response.status : Number.NaN
   if (status === 407) return answer('agent_error', 'status 407: the agent wants credentials', 0.95)
   const headers = headerMap(response.headers)
-  const found = evidenceIn(response, status, headers, options.rules ?? VENDOR_RULES)
+  const { rules = VENDOR_RULES } = options
+  const found = evidenceIn(response, status, headers, rules)
   const wait = retryAfterMs(headers, options.nowMs)
   if (found !== null && found.outcome.kind !== 'rate_limited') return found
   if (found !== null) {

@@ -10,6 +10,8 @@ export type IncidentCause = 'exclusions' | 'failures'
 export interface Incident {
   readonly openedAtMs: number
   readonly cause: IncidentCause
+  /** Its newest event: an hour of silence after it ends the incident. */
+  readonly lastEventMs: number
 }
 
 export interface IncidentPolicy {
@@ -37,7 +39,7 @@ export type Watch =
       readonly triedFrom: number
       readonly lastEventMs: number
     }
-  | ({ readonly kind: 'open'; readonly lastEventMs: number } & Incident)
+  | ({ readonly kind: 'open' } & Incident)
 
 /** An outcome as the domain sees it. */
 export interface DomainEvent {

@@ -245,9 +245,10 @@ export class Draw {
       loadOfFirst *= fleet.latenciesMs[first]
       loadOfSecond *= fleet.latenciesMs[second]
     }
-    const difference = loadOfFirst - loadOfSecond
-    const age = fleet.lastPicks[first] - fleet.lastPicks[second]
-    const wins = difference !== 0 ? difference < 0 : age <= 0
+    // Compared, not subtracted: both may be Infinity.
+    const wins =
+      loadOfFirst < loadOfSecond ||
+      (loadOfFirst === loadOfSecond && fleet.lastPicks[first] <= fleet.lastPicks[second])
     this.runnerUp = wins ? second : first
     return wins ? first : second
   }

@@ -183,6 +183,7 @@ export class Fleet {
     this.#describe(number, agent)
     this.#exits.join(number, agent)
     this.#enterPlace(number, place)
+    place.wanted--
     this.#refresh(number)
   }
 

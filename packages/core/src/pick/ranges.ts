@@ -34,7 +34,6 @@ export class CountryRange {
   settle(place: Place, agent: number): number {
     if (place.free.length === 0) this.#extend(place)
     const local = place.free.pop() as number
-    if (place.wanted > 0) place.wanted--
     this.#agents[local] = agent
     this.agents++
     return local

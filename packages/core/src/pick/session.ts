@@ -46,19 +46,38 @@ function unit(a: number, b: number): number {
 function around(fleet: Fleet, draw: Draw, from: number, to: number, random: Random): number {
   let length = 0
   for (let span = from; span < to; span++) length += lengthOf(fleet, draw, span)
-  // Linear hashing (W. Litwin 1980): as the step grows by a position, only the draws that fall there move.
-  let mask = 1
-  while (mask < length) mask *= 2
+  let size = 1
+  while (size < length) size *= 2
   let last = 0
   for (let i = 0; i < MOST_DRAWS; i++) {
-    const wide = Math.floor(random() * 0x1000000) & (mask - 1)
-    last = wide < length ? wide : wide & (mask / 2 - 1)
-    const agent = occupant(fleet, draw, from, last)
+    const number = Math.floor(random() * 0x1000000)
+    last = number % length
+    const agent = byLinearHashing(fleet, draw, from, length, size, number)
     if (agent !== NOBODY && fleet.isUp(agent) && draw.isWanted(agent) && draw.passes(agent)) {
       return agent
     }
   }
   return nextAfter(fleet, draw, from, to, last)
+}
+
+/**
+ * The agent that a number falls on: its low bits as far as the step is long, and fewer of them while they name a free position.
+ * So a number moves only to an agent that comes to stand nearer to its full bits (after W. Litwin's linear hashing, 1980).
+ */
+function byLinearHashing(
+  fleet: Fleet,
+  draw: Draw,
+  from: number,
+  length: number,
+  size: number,
+  number: number,
+): number {
+  for (let width = size; width >= 1; width /= 2) {
+    const offset = number & (width - 1)
+    const agent = offset < length ? occupant(fleet, draw, from, offset) : NOBODY
+    if (agent !== NOBODY) return agent
+  }
+  return NOBODY
 }
 
 /** The first agent that passes at or after an offset into some spans, around. */

@@ -27,7 +27,9 @@ export class View<R> {
   version = 0
   /** Picks since the last probe. */
   sinceProbe = 0
+  /** When the domain's incident opened, and when silence ends it; 0 while none is open. */
   incidentAtMs = 0
+  incidentEndsAtMs = 0
   readonly #fleet: Fleet
   readonly #judge: Judge<R>
   #fleetVersion: number

@@ -52,7 +52,9 @@ export class Walk {
     const session = query.session === null ? -1 : hash32(query.session)
     const random = seededRandom(session === -1 ? seed : session)
     const found = this.#available(view, query, session, random, nowMs, onVisit)
-    if (view.probation.size === 0 || (found !== null && !probeTurn)) return found
+    // A session keeps its agent: only a walk that found nobody tries a pair on probation for it.
+    const displaces = probeTurn && session === -1
+    if (view.probation.size === 0 || (found !== null && !displaces)) return found
     return this.#probe(view, query, random, nowMs, found) ?? found
   }
 

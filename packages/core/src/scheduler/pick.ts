@@ -30,6 +30,8 @@ export interface Attempt {
   /** The earliest free slot of those. */
   fullUntilMs: number
   tries: number
+  /** The walk is asked what it would give if the domain's incident throttled nothing. */
+  throttleWaived: boolean
 }
 
 /** The second and third step of a request: which agent? Walks, and lets the store decide. */
@@ -98,7 +100,16 @@ export class Picker<M extends Mode> {
         roster.slots.expire(nowMs)
         view.catchUp()
         view.drain(nowMs, budget)
-        return { plan, nowMs, seed, view, query: plan.query, fullUntilMs: Infinity, tries: 0 }
+        return {
+          plan,
+          nowMs,
+          seed,
+          view,
+          query: plan.query,
+          fullUntilMs: Infinity,
+          tries: 0,
+          throttleWaived: false,
+        }
       }),
     )
   }
@@ -106,7 +117,7 @@ export class Picker<M extends Mode> {
   /** The walk of an attempt; where it finds nobody, lets go of all that is due and walks again. */
   choose(attempt: Attempt, onVisit: OnVisit | null): Choice | null {
     const { view, query, seed, nowMs } = attempt
-    if (this.#throttledUntilMs(attempt) > 0) return null
+    if (!attempt.throttleWaived && this.#throttledUntilMs(attempt) > 0) return null
     const probeTurn = view.sinceProbe >= this.#options.probeSpacing
     const choice = this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
     if (choice !== null) return choice
@@ -120,22 +131,17 @@ export class Picker<M extends Mode> {
 
   /** What a refusal says. */
   refusal(attempt: Attempt): Exhausted {
-    const { view, plan, fullUntilMs } = attempt
-    const retryThrottledMs = this.#throttledUntilMs(attempt)
-    if (retryThrottledMs > 0) {
-      const counts = this.#counts(view)
-      return { kind: 'exhausted', cause: 'incident', retryAtMs: retryThrottledMs, counts }
+    const throttledUntilMs = this.#throttledUntilMs(attempt)
+    if (throttledUntilMs === 0) return this.#exhausted(attempt)
+    const counts = this.#counts(attempt.view)
+    const retryAtMs = throttledUntilMs
+    attempt.throttleWaived = true
+    if (this.choose(attempt, null) !== null) {
+      return { kind: 'exhausted', cause: 'incident', retryAtMs, counts }
     }
-    const { fleet, slots } = this.#roster
-    const found: Exhaustion = exhaustionOf(fleet, slots, view, plan.query)
-    const full = fullUntilMs < Infinity
-    const retryAtMs = Math.min(found.retryAtMs ?? Infinity, fullUntilMs)
-    return {
-      kind: 'exhausted',
-      cause: full && plan.query.pin === null ? 'at_capacity' : found.cause,
-      retryAtMs: retryAtMs < Infinity ? retryAtMs : null,
-      counts: this.#counts(view),
-    }
+    const exhausted = this.#exhausted(attempt)
+    if (exhausted.retryAtMs === null) return exhausted
+    return { ...exhausted, retryAtMs: Math.max(exhausted.retryAtMs, retryAtMs) }
   }
 
   /** What a choice says, the lease aside. */
@@ -147,6 +153,18 @@ export class Picker<M extends Mode> {
       distanceKm: distanceTo(fleet, attempt.query, choice.agent),
       locality: nameOf(fleet, choice.step),
       probe: choice.probe,
+    }
+  }
+
+  #exhausted({ view, plan, fullUntilMs }: Attempt): Exhausted {
+    const { fleet, slots } = this.#roster
+    const found: Exhaustion = exhaustionOf(fleet, slots, view, plan.query)
+    const retryAtMs = Math.min(found.retryAtMs ?? Infinity, fullUntilMs)
+    return {
+      kind: 'exhausted',
+      cause: fullUntilMs < Infinity && plan.query.pin === null ? 'at_capacity' : found.cause,
+      retryAtMs: retryAtMs < Infinity ? retryAtMs : null,
+      counts: this.#counts(view),
     }
   }
 
@@ -231,7 +249,8 @@ export class Picker<M extends Mode> {
   }
 
   #throttledUntilMs({ view, plan, nowMs }: Attempt): number {
-    return view.incidentAtMs === 0 ? 0 : this.#throttle.freeAtMs(plan.domain, nowMs)
+    if (view.incidentAtMs === 0) return 0
+    return Math.min(this.#throttle.freeAtMs(plan.domain, nowMs), view.incidentEndsAtMs)
   }
 
   #counts(view: View<PairRecord>): PickCounts {

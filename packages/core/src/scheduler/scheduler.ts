@@ -179,16 +179,18 @@ export class Scheduler<M extends Mode = 'sync'> {
     const problems: Problem[] = []
     expectInteger(problems, 'untilMs', untilMs, nowMs + 1, Number.MAX_SAFE_INTEGER)
     throwIfAny('INVALID_REQUEST', problems)
-    const [exit, key] = this.#pair(agentId, domain)
-    const done = andThen(this.#store.exclude(exit, key, untilMs, nowMs), () => this.#catchUp(key))
+    const done = this.#withPair(agentId, domain, nowMs, (exit, key) =>
+      this.#store.exclude(exit, key, untilMs, nowMs),
+    )
     return done as Result<M, void>
   }
 
   /** Makes an agent's exit available for a domain again, or ends an exclusion from all (`'*'`). */
   restore(agentId: string, domain: string): Result<M, void> {
     const nowMs = this.#time.nowMs()
-    const [exit, key] = this.#pair(agentId, domain)
-    const done = andThen(this.#store.restore(exit, key, nowMs), () => this.#catchUp(key))
+    const done = this.#withPair(agentId, domain, nowMs, (exit, key) =>
+      this.#store.restore(exit, key, nowMs),
+    )
     return done as Result<M, void>
   }
 
@@ -200,12 +202,21 @@ export class Scheduler<M extends Mode = 'sync'> {
     return this.#store.close()
   }
 
-  #pair(agentId: string, domain: string): [exit: string, key: string] {
-    const agent = this.agents.get(agentId)
-    if (agent === undefined) {
-      throw new OstlerError('UNKNOWN_AGENT', `the fleet has no agent ${shown(agentId)}`)
-    }
-    return [exitOf(agent), domain === '*' ? '*' : this.#planner.domain(domain)]
+  /** Changes a pair by hand: another process may have put its agent, so the fleet is brought up to the store first. */
+  #withPair(
+    agentId: string,
+    domain: string,
+    nowMs: number,
+    change: (exit: string, key: string) => void | Promise<void>,
+  ): void | Promise<void> {
+    const key = domain === '*' ? '*' : this.#planner.domain(domain)
+    return andThen(this.#roster.follow(nowMs), () => {
+      const agent = this.agents.get(agentId)
+      if (agent === undefined) {
+        throw new OstlerError('UNKNOWN_AGENT', `the fleet has no agent ${shown(agentId)}`)
+      }
+      return andThen(change(exitOf(agent), key), () => this.#catchUp(key))
+    })
   }
 
   /** Lets this process see at once what it has just changed by hand. */

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { QUIET_MS } from '../health/incident.ts'
 import { forgetAtMs, stateAt, type PairRecord } from '../health/record.ts'
 import type { Fleet } from '../pick/fleet.ts'
 import { View, type Judge } from '../pick/view.ts'
@@ -64,6 +65,7 @@ export class Views {
     view.catchUp()
     // An incident may end by silence alone, which changes no version.
     view.incidentAtMs = changes.incident?.openedAtMs ?? 0
+    view.incidentEndsAtMs = changes.incident ? changes.incident.lastEventMs + QUIET_MS : 0
     if (changes.reset) view.reset()
     else if (changes.version <= view.version) return
     for (const { exit, record } of changes.changes) view.apply(exit, record, nowMs)

@@ -64,10 +64,11 @@ export async function withAgent<T>(
   options: WithAgentOptions<T> = {},
 ): Promise<WithAgentResult<T>> {
   const { attempts, outcomeOf } = checkedOptions(dispatch, options)
+  const asked = copied(request)
   const tried: Tried[] = []
   let last: { readonly settled: Settlement<T>; readonly outcome: Outcome } | null = null
   while (last === null || (tried.length < attempts && WORTH_ANOTHER.includes(last.outcome.kind))) {
-    const picked = await scheduler.pick(last === null ? request : elsewhere(request, tried))
+    const picked = await scheduler.pick(last === null ? request : elsewhere(asked, tried))
     if (picked.kind === 'exhausted') {
       if (last === null) return { kind: 'exhausted', exhausted: picked, tried }
       break
@@ -106,6 +107,18 @@ function checkedOptions<T>(
     refuse(`outcomeOf must be a function, got ${shown(outcomeOf)}`)
   }
   return { attempts, outcomeOf }
+}
+
+/** The request as it was asked: what its caller changes during a dispatch changes nothing. */
+function copied(request: PickRequest): PickRequest {
+  if (typeof request !== 'object' || request === null) return request
+  const { avoid, pin, tags } = request
+  return {
+    ...request,
+    ...(Array.isArray(avoid) && { avoid: [...avoid] }),
+    ...(Array.isArray(pin) && { pin: [...pin] }),
+    ...(Array.isArray(tags) && { tags: [...tags] }),
+  }
 }
 
 /** The same request, but for the agents that have been tried. */

@@ -128,5 +128,7 @@ export class Pairs {
 }
 
 function viewOf(incident: Incident | null): Incident | null {
-  return incident === null ? null : { openedAtMs: incident.openedAtMs, cause: incident.cause }
+  if (incident === null) return null
+  const { openedAtMs, cause, lastEventMs } = incident
+  return { openedAtMs, cause, lastEventMs }
 }

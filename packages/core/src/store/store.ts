@@ -156,7 +156,10 @@ export interface SettleRequest {
 
 /** What a report changed. */
 export interface Settled {
-  /** `applied`; `stale` (older epoch, told twice, or told too late): slots freed, nothing else. */
+  /**
+   * `applied`; `stale` (older epoch, told twice, or told too late): slots are freed, and the pair stays as it is. A first report of
+   * an older epoch is still heard by the domain's incident and the agent's breaker, which no epoch fences.
+   */
   readonly kind: 'applied' | 'stale'
   readonly record: PairRecord | null
   readonly breaker: AgentBreaker | null
@@ -261,8 +264,8 @@ export interface Store<M extends Mode = Mode> {
   acquire(request: AcquireRequest): Result<M, Acquired>
 
   /**
-   * Frees the lease's slot and probe and applies its outcome: `transition` to the pair, `observe` to the domain's incident,
-   * `trip` to the agent's breaker. Resolved means decided: from then on `acquire` knows it, in any process.
+   * Frees the lease's slot and probe and applies its outcome: `observe` to the domain's incident (the outcome that opens one is
+   * capped itself), `transition` to the pair, `trip` to the agent's breaker. Resolved means decided: from then on `acquire` knows it, in any process.
    * Told twice is told once. A lease past its deadline may still bring a block of the current epoch, within an hour of its pick.
    */
   settle(request: SettleRequest): Result<M, Settled>

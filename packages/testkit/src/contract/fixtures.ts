@@ -4,8 +4,13 @@ import type {
   Candidate,
   ConsumeRequest,
   HealthPolicy,
+  IncidentPolicy,
+  Lease,
+  Outcome,
+  ResolvedPolicy,
+  Settled,
+  Store,
 } from '@ostler/core'
-import type { IncidentPolicy, Lease, Outcome, ResolvedPolicy, Settled, Store } from '@ostler/core'
 import { expectKind } from './assert.ts'
 
 /** The instant at which every case starts: a whole minute. */

@@ -70,8 +70,9 @@ function report(world: World, lease: Lease, outcome: Outcome): void {
 
 function compareHealth(world: World, domain: string): void {
   const nowMs = world.nowMs()
-  const { counts, incident } = world.scheduler.health(domain, { limit: 1 })
+  const { counts, incident, nextRecoveryAtMs } = world.scheduler.health(domain, { limit: 1 })
   same(counts, world.naive.counts(domain, nowMs), 'health counts')
+  same(nextRecoveryAtMs, world.naive.nextRecoveryAtMs(domain, nowMs), 'next recovery')
   const openedAtMs = world.naive.health.incident(domain).openedAtMs(nowMs)
   same(incident?.openedAtMs ?? 0, openedAtMs, 'incident')
 }

@@ -10,8 +10,8 @@ import type {
 } from '@ostler/core'
 import type { ManualClock } from '../clock.ts'
 import { NaiveLimiter } from '../naive/limiter.ts'
-import { NaiveScheduler, type NaiveOptions } from '../naive/scheduler.ts'
-import type { NaivePick, NaiveQuestion } from '../naive/scheduler.ts'
+import { NaiveScheduler, type NaiveOptions, type NaivePick } from '../naive/scheduler.ts'
+import type { NaiveQuestion } from '../naive/question.ts'
 
 export interface WorldOptions {
   readonly tiers: Readonly<Record<string, Tier>>

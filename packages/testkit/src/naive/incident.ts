@@ -37,6 +37,11 @@ export class NaiveIncident {
     return this.#isQuiet(nowMs) ? 0 : this.#openedAtMs
   }
 
+  /** When an open incident ends by silence. */
+  get endsAtMs(): number {
+    return this.#newestMs + QUIET_MS
+  }
+
   dispatched(): void {
     if (this.#failed.length > 0) this.#tried++
   }

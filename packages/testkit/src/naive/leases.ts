@@ -31,14 +31,21 @@ export class NaiveLeases {
 
   /** When the agent has a free slot, if nothing is reported. */
   freeAtMs(agentId: string, maxConcurrency: number, nowMs: number): number {
-    const deadlines = this.#of(agentId, nowMs)
-      .map((lease) => lease.deadlineMs)
-      .toSorted((a, b) => a - b)
-    const over = deadlines.length - maxConcurrency
-    return over < 0 ? nowMs : deadlines[over]
+    return fewerAtMs(this.#of(agentId, nowMs), maxConcurrency, nowMs)
+  }
+
+  /** When fewer than so many dispatches of a domain are on their way, if nothing is reported. */
+  domainFreeAtMs(domain: string, most: number, nowMs: number): number {
+    const out = this.#out.filter((lease) => lease.domain === domain && lease.deadlineMs > nowMs)
+    return fewerAtMs(out, most, nowMs)
   }
 
   #of(agentId: string, nowMs: number): Lease[] {
     return this.#out.filter((lease) => lease.agentId === agentId && lease.deadlineMs > nowMs)
   }
+}
+
+function fewerAtMs(leases: readonly Lease[], most: number, nowMs: number): number {
+  const deadlines = leases.map((lease) => lease.deadlineMs).toSorted((a, b) => a - b)
+  return deadlines.length < most ? nowMs : deadlines[deadlines.length - most]
 }

@@ -1,32 +1,32 @@
 import { hash32, parseGeo } from '@ostler/core'
-import type { Agent, ExhaustedCause, HealthPolicy, Lease, Outcome, PickCounts } from '@ostler/core'
-import type { BreakerPolicy, GeoHint, IncidentPolicy, PickRequest } from '@ostler/core'
+import type {
+  Agent,
+  BreakerPolicy,
+  ExhaustedCause,
+  HealthPolicy,
+  IncidentPolicy,
+  Lease,
+  Outcome,
+  PickCounts,
+} from '@ostler/core'
 import { NaiveBreakers } from './breaker.ts'
 import { exitOf, NaiveFleet } from './fleet.ts'
 import { NaiveHealth } from './health.ts'
 import { NaiveLeases } from './leases.ts'
 import { naivePickableAtMs, naiveStateAt } from './pair.ts'
-import { naiveCause, naiveCounts, naiveRetryAtMs, type NaiveStanding } from './refusal.ts'
-import { naiveDistanceKm, naiveSteps, type NaiveStep } from './steps.ts'
-import { naiveWalk, type NaiveView } from './walk.ts'
-
-/** An estimate counts this long after the agent's last pick. */
-const TRUSTED_MS = 60_000
+import { countStep, naiveStanding, naiveView } from './question.ts'
+import type { NaiveCounts, NaiveQuestion } from './question.ts'
+import { naiveCause, naiveCounts, naiveRetryAtMs } from './refusal.ts'
+import { naiveDistanceKm, naiveSteps } from './steps.ts'
+import { naiveWalk } from './walk.ts'
 
 export interface NaiveOptions {
   readonly health: HealthPolicy
   readonly incident: IncidentPolicy
   readonly breaker: BreakerPolicy
   readonly probeShare: number
-}
-
-/** Counts of a step that the walk visited. */
-export interface NaiveCounts {
-  readonly total: number
-  readonly available: number
-  readonly excluded: number
-  readonly down: number
-  readonly busy: number
+  /** Dispatches at once to a domain in an incident. Default: as many as are asked for. */
+  readonly incidentInFlight?: number
 }
 
 /** A pick as the model sees it; `epoch` is what its lease carries. */
@@ -48,15 +48,6 @@ export type NaivePick =
       readonly localities: readonly NaiveCounts[]
     }
 
-/** One question to the model: a request for a domain at an instant, over ids in fleet order. */
-export interface NaiveQuestion {
-  readonly request: PickRequest
-  readonly domain: string
-  readonly nowMs: number
-  /** The fleet's labelling is its own: ids as `agents.values()` lists them. */
-  readonly order: readonly string[]
-}
-
 /**
  * The scheduler's picks and health by plain loops: every agent is asked every question, then one is chosen.
  * Sessions are walked as if there were none: their law is another one. O(agents * leases) per call.
@@ -68,12 +59,14 @@ export class NaiveScheduler {
   readonly health: NaiveHealth
   readonly #picksSinceProbe = new Map<string, number>()
   readonly #probeShare: number
+  readonly #incidentInFlight: number
   #picks = 0
 
   constructor(options: NaiveOptions) {
     this.breakers = new NaiveBreakers(options.breaker)
     this.health = new NaiveHealth(options.health, options.incident)
     this.#probeShare = options.probeShare
+    this.#incidentInFlight = options.incidentInFlight ?? Infinity
   }
 
   /** What a pick would give; changes nothing. */
@@ -82,26 +75,23 @@ export class NaiveScheduler {
     const fleet = this.fleet.inOrder(order)
     const hint = request.geo === undefined ? null : parseGeo(request.geo)
     const steps = naiveSteps(fleet, hint)
-    const standing = this.#standing(question, hint, steps)
+    const standing = naiveStanding(this, question, hint, steps)
     const picksSinceProbe = this.#picksSinceProbe.get(domain) ?? 0
     const walk = {
       seed: request.session === undefined ? (request.seed ?? 0) : hash32(request.session),
       hasPins: request.pin !== undefined,
       probeTurn: (picksSinceProbe + 1) * this.#probeShare >= 1,
     }
-    const choice = naiveWalk(steps, walk, this.#view(question, standing))
+    const choice = naiveWalk(steps, walk, naiveView(this, question, standing))
     const visited = choice === null ? steps : steps.slice(0, choice.step + 1)
-    const localities = visited.map((step) => this.#count(step, standing))
-    if (choice === null) {
-      const cause = naiveCause(fleet, walk.hasPins, standing)
-      const retryAtMs = naiveRetryAtMs(fleet, standing)
-      return {
-        kind: 'exhausted',
-        cause,
-        retryAtMs,
-        counts: naiveCounts(fleet, standing),
-        localities,
-      }
+    const localities = visited.map((step) => countStep(step, standing))
+    const heldUntilMs = this.#heldUntilMs(domain, nowMs)
+    if (choice === null || heldUntilMs > nowMs) {
+      const cause = choice === null ? naiveCause(fleet, walk.hasPins, standing) : 'incident'
+      const freeAtMs = naiveRetryAtMs(fleet, standing)
+      const retryAtMs = freeAtMs === null ? null : Math.max(freeAtMs, heldUntilMs)
+      const counts = naiveCounts(fleet, standing)
+      return { kind: 'exhausted', cause, retryAtMs, counts, localities }
     }
     const { agent, probe } = choice
     const exit = exitOf(agent)
@@ -118,7 +108,7 @@ export class NaiveScheduler {
     const { request, order } = question
     const hint = request.geo === undefined ? null : parseGeo(request.geo)
     const steps = naiveSteps(this.fleet.inOrder(order), hint)
-    const view = this.#view(question, this.#standing(question, hint, steps))
+    const view = naiveView(this, question, naiveStanding(this, question, hint, steps))
     const passing = steps.map((step) => step.agents.filter((agent) => view.passes(agent)))
     const ids = (agents: readonly Agent[]) => agents.map(({ id }) => id)
     const healthy = passing.map((agents) => ids(agents.filter((agent) => view.isHealthy(agent))))
@@ -183,75 +173,26 @@ export class NaiveScheduler {
     return counts
   }
 
+  /** The next instant at which a pair that waits for one is pickable; null where none waits. */
+  nextRecoveryAtMs(domain: string, nowMs: number): number | null {
+    let firstMs = Infinity
+    for (const { agent } of this.fleet.members.values()) {
+      const atMs = naivePickableAtMs(this.health.pair(exitOf(agent), domain, nowMs), nowMs)
+      if (atMs > nowMs) firstMs = Math.min(firstMs, atMs)
+    }
+    return firstMs === Infinity ? null : firstMs
+  }
+
   #exitOf(agentId: string): string {
     return exitOf(this.fleet.members.get(agentId)!.agent)
   }
 
-  #view({ domain, nowMs }: NaiveQuestion, standing: NaiveStanding): NaiveView {
-    const stateOf = (agent: Agent) =>
-      standing.isDown(agent)
-        ? 'down'
-        : naiveStateAt(this.health.pair(exitOf(agent), domain, nowMs), nowMs)
-    return {
-      isHealthy: (agent) => stateOf(agent) === 'available',
-      isOnProbation: (agent) => stateOf(agent) === 'probation',
-      passes: (agent) =>
-        standing.isInGeo(agent) && standing.isWanted(agent) && !standing.isFull(agent),
-      load: (agent) => (this.leases.inFlight(agent.id, nowMs) + 1) / (agent.weight ?? 1),
-      latencyMs: (agent) => {
-        const { latencyMs, pickedAtMs } = this.fleet.members.get(agent.id)!
-        return nowMs - pickedAtMs < TRUSTED_MS ? latencyMs : null
-      },
-      lastPick: (agent) => this.fleet.members.get(agent.id)!.lastPick,
-    }
-  }
-
-  #standing(
-    { request, domain, nowMs }: NaiveQuestion,
-    hint: GeoHint | null,
-    steps: readonly NaiveStep[],
-  ): NaiveStanding {
-    const inSteps = new Set(steps.flatMap((step) => step.agents.map((agent) => agent.id)))
-    const { avoid = [], pin, tags = [] } = request
-    const downUntilMs = (agent: Agent) =>
-      Math.max(
-        this.breakers.downUntilMs(agent.id),
-        this.health.exitRestUntilMs(exitOf(agent)),
-        this.fleet.members.get(agent.id)!.drained ? Infinity : 0,
-      )
-    const freeAtMs = (agent: Agent) =>
-      this.leases.freeAtMs(agent.id, agent.maxConcurrency ?? 1_000, nowMs)
-    const pairOf = (agent: Agent) => this.health.pair(exitOf(agent), domain, nowMs)
-    return {
-      isInGeo: (agent) =>
-        inSteps.has(agent.id) &&
-        (hint === null ||
-          hint.radiusKm === Infinity ||
-          (naiveDistanceKm(agent, hint) ?? Infinity) <= hint.radiusKm),
-      isWanted: (agent) =>
-        !avoid.includes(agent.id) &&
-        (pin === undefined || pin.includes(agent.id)) &&
-        tags.every((tag) => agent.tags?.includes(tag)),
-      isDown: (agent) => downUntilMs(agent) > nowMs,
-      isExcluded: (agent) => naiveStateAt(pairOf(agent), nowMs) !== 'available',
-      isPickable: (agent) => naivePickableAtMs(pairOf(agent), nowMs) === nowMs,
-      isFull: (agent) => freeAtMs(agent) > nowMs,
-      pickableAtMs: (agent) =>
-        Math.max(naivePickableAtMs(pairOf(agent), nowMs), freeAtMs(agent), downUntilMs(agent)),
-    }
-  }
-
-  /** A step's agents, each counted once: down, else excluded, else available. */
-  #count(step: NaiveStep, standing: NaiveStanding): NaiveCounts {
-    const up = step.agents.filter((agent) => !standing.isDown(agent))
-    const available = up.filter((agent) => !standing.isExcluded(agent))
-    return {
-      total: step.agents.length,
-      available: available.length,
-      excluded: up.length - available.length,
-      down: step.agents.length - up.length,
-      busy: available.filter((agent) => standing.isFull(agent)).length,
-    }
+  /** Until when an incident holds the domain back: a dispatch ends, or the incident does. */
+  #heldUntilMs(domain: string, nowMs: number): number {
+    const incident = this.health.incident(domain)
+    if (incident.openedAtMs(nowMs) === 0) return 0
+    const freeAtMs = this.leases.domainFreeAtMs(domain, this.#incidentInFlight, nowMs)
+    return Math.min(freeAtMs, incident.endsAtMs)
   }
 }
 
