@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Agent, Outcome, OutcomeKind, PickRequest, Policy } from '@ostler/core'
 
-/** Cities far and near, on both sides of the date line, and next to a pole. */
+/** Places far and near, on both sides of the date line, next to a pole, and equally far from 0,25. */
 const CITIES: readonly Omit<Agent, 'id'>[] = [
   { country: 'DE', region: 'DE-BE', city: 'Berlin', lat: 52.52, lon: 13.41 },
   { country: 'DE', region: 'DE-BY', city: 'Munich', lat: 48.14, lon: 11.58 },
@@ -11,6 +11,10 @@ const CITIES: readonly Omit<Agent, 'id'>[] = [
   { country: 'FJ', city: 'Suva', lat: -18.14, lon: 178.44 },
   { country: 'FJ', city: 'Lakeba', lat: -18.22, lon: -178.79 },
   { country: 'NO', city: 'Ny-Alesund', lat: 78.92, lon: 11.93 },
+  { country: 'CD', lat: 1, lon: 25 },
+  { country: 'CD', lat: -1, lon: 25 },
+  { country: 'CD', lat: 0, lon: 24 },
+  { country: 'CD', lat: 0, lon: 26 },
 ]
 
 const HINTS: readonly string[] = [
@@ -34,6 +38,9 @@ const HINTS: readonly string[] = [
   'DE;radius=300',
   '48.21,16.37;radius=400',
   '-18,179.9;radius=400',
+  '0,25',
+  '0,25;radius=100',
+  '0,25;radius=111.196',
 ]
 
 const TAGS: readonly string[] = ['fast', 'mobile']

@@ -9,7 +9,7 @@ const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9
 
 const WIDTH = 860
 const HEIGHT = 260
-const LEFT = 56
+const LEFT = 68
 const RIGHT = 16
 const TOP = 14
 const BOTTOM = 30
