@@ -39,7 +39,7 @@ const HINTS: readonly string[] = [
   '48.21,16.37;radius=400',
   '-18,179.9;radius=400',
   '0,25',
-  '0,25;radius=100',
+  '0,25;radius=105',
   '0,25;radius=111.196',
 ]
 

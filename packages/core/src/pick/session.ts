@@ -1,4 +1,4 @@
-import { hash32, type Random } from '../random.ts'
+import { hash32, seededRandom, type Random } from '../random.ts'
 import { NOBODY, type Draw } from './draw.ts'
 import type { Fleet } from './fleet.ts'
 import { TO_THE_END } from './steps.ts'
@@ -7,9 +7,9 @@ import { TO_THE_END } from './steps.ts'
 const MOST_DRAWS = 64
 
 /**
- * The agent of a session in the step that `draw` is aimed at, or -1. Draws fall on positions, free ones included, so that what
+ * The agent of a session in the step that `draw` is aimed at, or -1. Draws fall on positions, so that what
  * happens to other agents does not move it; then the next one around the step is taken.
- * Several countries are ranked by weighted rendezvous (C. Schindelhauer, G. Schomaker 2005) on their agents that are up.
+ * Several countries are ranked by weighted rendezvous (C. Schindelhauer, G. Schomaker 2005) on their agents.
  * O(draws + countries * log n). `random` must be seeded by the session.
  */
 export function sticky(fleet: Fleet, draw: Draw, session: number, random: Random): number {
@@ -19,7 +19,7 @@ export function sticky(fleet: Fleet, draw: Draw, session: number, random: Random
   if (!whole || countries.length === 1) {
     return around(fleet, draw, 0, countries.length, random)
   }
-  for (const span of byRendezvous(draw, session)) {
+  for (const span of byRendezvous(fleet, draw, session)) {
     const agent = around(fleet, draw, span, span + 1, random)
     if (agent !== NOBODY) return agent
   }
@@ -27,11 +27,12 @@ export function sticky(fleet: Fleet, draw: Draw, session: number, random: Random
 }
 
 /** Spans with healthy agents: the lowest -log(u) / weight first, u from the session and the country. */
-function byRendezvous(draw: Draw, session: number): number[] {
+function byRendezvous(fleet: Fleet, draw: Draw, session: number): number[] {
   const ranked: [score: number, span: number][] = []
   draw.step.countries.forEach((country, span) => {
-    if (draw.countIn(span) === 0) return
-    ranked.push([-Math.log(unit(session, country)) / draw.upIn(span), span])
+    // Drained and resting agents count: another's rest moves no session.
+    const weight = fleet.ranges.open(country).agents
+    if (draw.countIn(span) > 0) ranked.push([-Math.log(unit(session, country)) / weight, span])
   })
   return ranked.sort((a, b) => a[0] - b[0]).map(([, span]) => span)
 }
@@ -46,38 +47,22 @@ function unit(a: number, b: number): number {
 function around(fleet: Fleet, draw: Draw, from: number, to: number, random: Random): number {
   let length = 0
   for (let span = from; span < to; span++) length += lengthOf(fleet, draw, span)
-  let size = 1
-  while (size < length) size *= 2
   let last = 0
   for (let i = 0; i < MOST_DRAWS; i++) {
-    const number = Math.floor(random() * 0x1000000)
-    last = number % length
-    const agent = byLinearHashing(fleet, draw, from, length, size, number)
+    // Jump consistent hash (J. Lamping, E. Veach 2014): each jump is the position at a length that the step once had. Where the
+    // last one is free, the one before holds, so that positions without agents move nobody.
+    const jump = seededRandom(Math.floor(random() * 4294967296))
+    let agent = NOBODY
+    for (let at = 0; at < length; at = Math.floor((at + 1) / (1 - jump()))) {
+      const here = occupant(fleet, draw, from, at)
+      if (here !== NOBODY) agent = here
+      last = at
+    }
     if (agent !== NOBODY && fleet.isUp(agent) && draw.isWanted(agent) && draw.passes(agent)) {
       return agent
     }
   }
   return nextAfter(fleet, draw, from, to, last)
-}
-
-/**
- * The agent that a number falls on: its low bits as far as the step is long, and fewer of them while they name a free position.
- * So a number moves only to an agent that comes to stand nearer to its full bits (after W. Litwin's linear hashing, 1980).
- */
-function byLinearHashing(
-  fleet: Fleet,
-  draw: Draw,
-  from: number,
-  length: number,
-  size: number,
-  number: number,
-): number {
-  for (let width = size; width >= 1; width /= 2) {
-    const offset = number & (width - 1)
-    const agent = offset < length ? occupant(fleet, draw, from, offset) : NOBODY
-    if (agent !== NOBODY) return agent
-  }
-  return NOBODY
 }
 
 /** The first agent that passes at or after an offset into some spans, around. */

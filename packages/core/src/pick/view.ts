@@ -135,7 +135,7 @@ export class View<R> {
     const replayed =
       behind <= 64 + 4 * this.#slots.size &&
       this.dead.size <= this.#fleet.gazetteer.pyramid.size &&
-      this.#fleet.replay(this.#fleetVersion, (agent, before) => this.#follow(agent, before))
+      this.#replay()
     if (!replayed) this.#rebuild()
     this.#fleetVersion = this.#fleet.version
   }
@@ -150,11 +150,17 @@ export class View<R> {
     return healthy
   }
 
-  #follow(agent: number, before: number): void {
-    if (before !== NOWHERE) {
+  /** First all that left their positions, then all that stand somewhere: a place is judged when no trace of the former is left. */
+  #replay(): boolean {
+    const known = this.#fleet.replay(this.#fleetVersion, (_, before) => {
+      if (before === NOWHERE) return
       this.excluded.delete(before)
       this.probation.delete(before)
-    }
+    })
+    return known && this.#fleet.replay(this.#fleetVersion, (agent) => this.#follow(agent))
+  }
+
+  #follow(agent: number): void {
     const described = this.#fleet.agents[agent]
     if (described === null || !this.#fleet.isUp(agent)) return
     this.#mark(agent, this.phaseOf(described.exitIp ?? described.id))
