@@ -19,7 +19,7 @@ export const health = [
     find: 'untilMs: Math.max(a.untilMs, b.untilMs),',
     replace: 'untilMs: Math.min(a.untilMs, b.untilMs),',
     why: 'of two copies of a record the milder one wins',
-    tests,
+    tests: ['test/properties/health-join.test.ts'],
   },
   {
     name: 'missing-fence',

@@ -10,7 +10,7 @@ let counter: StepCounter
 let core: typeof Core
 
 beforeAll(async () => {
-  counter = new StepCounter('/packages/core/src/')
+  counter = new StepCounter('/core/src/')
   core = await import('@ostler/core')
 })
 afterAll(() => counter.close())

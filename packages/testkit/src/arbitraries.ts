@@ -73,7 +73,7 @@ export function agentArbitrary(id: string): fc.Arbitrary<Agent> {
   return fc
     .tuple(
       placeArbitrary,
-      fc.option(fc.constantFrom('198.51.100.1', '198.51.100.2'), { freq: 3 }),
+      fc.option(fc.constantFrom('198.51.100.1', '198.51.100.2'), { freq: 2 }),
       fc.subarray([...TAGS]),
       fc.constantFrom(1, 1, 1, 2, 0.5),
       fc.constantFrom(1, 2, 3, 1_000),
@@ -144,7 +144,7 @@ export function requestArbitrary({ ids, domains }: RequestPools): fc.Arbitrary<P
     .tuple(
       fc.constantFrom(...domains),
       fc.nat(0xffff_ffff),
-      fc.option(hintArbitrary, { freq: 1 }),
+      fc.option(hintArbitrary, { freq: 2 }),
       fc.nat(19),
       some,
       fc.constantFrom(...TAGS),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { OstlerError, type Agent } from '@ostler/core'
+import type { Agent, OstlerError } from '@ostler/core'
 import {
   bad,
   expectRefusal,

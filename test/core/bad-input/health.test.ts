@@ -22,6 +22,7 @@ const FIELDS: readonly (readonly [keyof Lease, readonly unknown[]])[] = [
   ['epoch', [undefined, -1, 0.5, NaN, '0', 1n]],
   ['pickedAtMs', [undefined, NaN, -1]],
   ['deadlineMs', [undefined, Infinity, null]],
+  ['probe', [undefined, null, 1, 'true']],
 ]
 
 describe('report refuses a lease', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   memoryStore,
-  OstlerError,
+  type OstlerError,
   resolvePolicy,
   Scheduler,
   type Policy,

@@ -180,19 +180,24 @@ describe('a fleet', () => {
     expect(fleet.size).toBe(100)
   })
 
-  test('wakes agents by the ends of their rests, so many an instant, and says whether that was all', () => {
+  test('wakes agents by the ends of their rests, so many an instant, and says whether more are due', () => {
     const fleet = fleetOf(['a', 'b', 'c', 'd'].map((id) => ({ id })))
     ;['a', 'b', 'c', 'd'].forEach((id, i) => fleet.rest(fleet.find(id), 10 + i))
     expect(fleet.up).toBe(0)
-    expect(fleet.wake(9, 64)).toBe(true)
-    expect(fleet.wake(12, 2)).toBe(false)
+    fleet.wake(9, 64)
+    expect(fleet.isDue(9)).toBe(false)
+    fleet.wake(12, 2)
+    expect(fleet.isDue(12)).toBe(true)
     expect(fleet.up).toBe(2)
     // Looking again at the same instant wakes nobody more.
-    expect(fleet.wake(12, 2)).toBe(false)
+    fleet.wake(12, 2)
+    expect(fleet.isDue(12)).toBe(true)
     expect(fleet.up).toBe(2)
-    expect(fleet.wake(12, Infinity)).toBe(true)
+    fleet.wake(12, Infinity)
+    expect(fleet.isDue(12)).toBe(false)
     expect([fleet.up, fleet.isUp(fleet.find('d'))]).toEqual([3, false])
-    expect(fleet.wake(13, 64)).toBe(true)
+    fleet.wake(13, 64)
+    expect(fleet.isDue(13)).toBe(false)
     expect(fleet.up).toBe(4)
   })
 

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { memoryStore, Scheduler, type Agent, type PickRequest } from '@ostler/core'
+import { memoryStore, Scheduler, seededRandom, type Agent, type PickRequest } from '@ostler/core'
 import { ManualClock } from '@ostler/testkit'
 
 const NOW_MS = 1_200_000_000
 const request = { url: 'https://shop.example/' }
 
 function schedulerOf(agents: readonly Agent[], clock = new ManualClock(NOW_MS)): Scheduler<'sync'> {
-  const scheduler = new Scheduler({ store: memoryStore(), clock })
+  const scheduler = new Scheduler({ store: memoryStore(), clock, random: seededRandom(1) })
   scheduler.agents.upsert(agents)
   return scheduler
 }

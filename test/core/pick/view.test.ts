@@ -110,7 +110,8 @@ describe('a view', () => {
             view.apply(exit, pair, nowMs)
           } else {
             view.catchUp()
-            expect(view.drain(nowMs, Infinity)).toBe(true)
+            view.drain(nowMs, Infinity)
+            expect(view.isDue(nowMs)).toBe(false)
             expectTrue(view, fleet, pairs, nowMs)
           }
         }
@@ -135,15 +136,19 @@ describe('a view', () => {
     expectTrue(view, fleet, pairs, 1)
   })
 
-  test('lets go of so many that are due an instant, and says whether that was all', () => {
+  test('lets go of so many that are due an instant, and says whether more is', () => {
     const fleet = fleetOf(['a', 'b', 'c'].map((id) => ({ id })))
     const view = new View('shop.example', fleet, judge)
     for (const id of ['a', 'b', 'c']) view.apply(id, { untilMs: 10 }, 1)
-    expect([view.drain(9, 2), view.excluded.size]).toEqual([true, 3])
-    expect([view.drain(10, 2), view.excluded.size]).toEqual([false, 1])
+    view.drain(9, 2)
+    expect([view.isDue(9), view.excluded.size]).toEqual([false, 3])
+    view.drain(10, 2)
+    expect([view.isDue(10), view.excluded.size]).toEqual([true, 1])
     // Looking again at the same instant sees the same.
-    expect([view.drain(10, 2), view.excluded.size]).toEqual([false, 1])
-    expect([view.drain(10, Infinity), view.excluded.size]).toEqual([true, 0])
+    view.drain(10, 2)
+    expect([view.isDue(10), view.excluded.size]).toEqual([true, 1])
+    view.drain(10, Infinity)
+    expect([view.isDue(10), view.excluded.size]).toEqual([false, 0])
   })
 
   test('puts what it drains on probation before it forgets it', () => {
@@ -186,7 +191,7 @@ describe('a view', () => {
       0,
       'available',
     ])
-    expect(view.drain(100, 1)).toBe(true)
+    expect(view.isDue(100)).toBe(false)
   })
 })
 

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import {
   memoryStore,
   Scheduler,
+  seededRandom,
   type Lease,
   type Outcome,
   type PickRequest,
@@ -16,7 +17,7 @@ let scheduler: Scheduler<'sync'>
 
 beforeEach(() => {
   clock = new ManualClock()
-  scheduler = new Scheduler({ store: memoryStore(), clock })
+  scheduler = new Scheduler({ store: memoryStore(), clock, random: seededRandom(1) })
   scheduler.agents.upsert(['a', 'b', 'c'].map((id) => ({ id })))
 })
 

@@ -27,6 +27,9 @@ export interface StoredAgent extends Agent {
   readonly drained?: true
 }
 
+/** Dispatches at once of an agent that says nothing of it. */
+export const DEFAULT_CONCURRENCY = 1000
+
 /** The address that targets see an agent come from: exclusions bind to it. */
 export function exitOf(agent: Agent): string {
   return agent.exitIp ?? agent.id

@@ -1,6 +1,6 @@
 import { exitOf, type StoredAgent } from './agent.ts'
 import type { Fleet } from './fleet.ts'
-import { allowsPlace, refusalOf, type Query } from './query.ts'
+import { allowsPlace, isTooFar, refusalOf, type Query } from './query.ts'
 import type { Slots } from './slots.ts'
 import type { View } from './view.ts'
 
@@ -67,6 +67,7 @@ class Search {
   }
 
   bySlot(): void {
+    this.#slots.eachHeld((agent) => this.#consider(agent))
     this.#slots.inOrder((agent, atMs) => {
       if (atMs >= this.bestMs) return false
       this.#consider(agent)
@@ -112,8 +113,9 @@ class Search {
   /** Whether the request allows an agent, whatever its state. */
   #allows(agent: number): boolean {
     if (!allowsPlace(this.#query.hint, this.#fleet.placeOf(agent))) return false
+    if (isTooFar(this.#fleet, this.#query, agent)) return false
+    this.geoMet = true
     const refusal = refusalOf(this.#fleet, this.#query, agent)
-    if (refusal !== 'too_far') this.geoMet = true
     if (refusal !== null && refusal !== 'full') return false
     this.met = true
     return true

@@ -1,4 +1,4 @@
-import { exitOf, type StoredAgent } from './agent.ts'
+import { DEFAULT_CONCURRENCY, exitOf, type StoredAgent } from './agent.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
 import { Exits } from './exits.ts'
 import { ExpiryHeap } from './expiry.ts'
@@ -142,16 +142,20 @@ export class Fleet {
     this.#refresh(agent)
   }
 
-  /** Agents whose rest is over are up again: at most `budget` an instant. Answers whether that was all. */
-  wake(nowMs: number, budget: number): boolean {
-    if (this.#wokenAtMs === nowMs && budget !== Infinity) return this.resting.firstAtMs > nowMs
+  /** Whether some agent's rest is over. */
+  isDue(nowMs: number): boolean {
+    return this.resting.firstAtMs <= nowMs
+  }
+
+  /** Agents whose rest is over are up again: at most `budget` an instant. */
+  wake(nowMs: number, budget: number): void {
+    if (this.#wokenAtMs === nowMs && budget !== Infinity) return
     this.#wokenAtMs = nowMs
-    for (let i = 0; i < budget && this.resting.firstAtMs <= nowMs; i++) {
+    for (let i = 0; i < budget && this.isDue(nowMs); i++) {
       const agent = this.resting.first
       this.resting.remove(agent)
       this.#refresh(agent)
     }
-    return this.resting.firstAtMs > nowMs
   }
 
   /**
@@ -200,6 +204,7 @@ export class Fleet {
       this.#exits.join(number, agent)
     }
     this.agents[number] = agent
+    this.placeOf(number).name = null
     this.#describe(number, agent)
     if (moves) {
       this.#leavePlace(number)
@@ -210,7 +215,7 @@ export class Fleet {
 
   #describe(number: number, agent: StoredAgent): void {
     this.weights[number] = agent.weight ?? 1
-    this.capacities[number] = agent.maxConcurrency ?? 1000
+    this.capacities[number] = agent.maxConcurrency ?? DEFAULT_CONCURRENCY
   }
 
   /** Sets upness to what draining and rest say, and notes it if it changed. */
@@ -246,6 +251,7 @@ export class Fleet {
     this.positions[agent] = place.country * 0x1000000 + local
     this.#places[agent] = place
     place.agents++
+    place.name = null
   }
 
   #leavePlace(agent: number): void {
@@ -254,6 +260,7 @@ export class Fleet {
     this.positions[agent] = NOWHERE
     this.#places[agent] = null
     place.agents--
+    place.name = null
     this.#closeIfEmpty(place)
   }
 

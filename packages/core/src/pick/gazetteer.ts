@@ -66,6 +66,7 @@ export class Gazetteer {
       lat: cell === null ? NaN : latOfRow(cell.row),
       lon: cell === null ? NaN : lonOfColumn(cell.column),
       cell,
+      name: null,
       starts: [],
       ends: [],
       countries: [],

@@ -13,6 +13,8 @@ export interface Place {
   readonly lat: number
   readonly lon: number
   readonly cell: Cell | null
+  /** Looked up when it is wanted; null after the agents here have changed. */
+  name: string | null
   readonly starts: number[]
   readonly ends: number[]
   /** The country of each segment: the same one, so that a place may be walked as a step. */

@@ -27,11 +27,15 @@ export function refusalOf(fleet: Fleet, query: Query, agent: number): Refusal | 
     for (const tag of query.tags)
       if (tags === undefined || !tags.includes(tag)) return 'tag_missing'
   }
-  if (query.hint !== null && query.hint.radiusKm !== Infinity) {
-    const km = distanceTo(fleet, query, agent)
-    if (km === null || km > query.hint.radiusKm) return 'too_far'
-  }
+  if (isTooFar(fleet, query, agent)) return 'too_far'
   return fleet.inFlight[agent] >= fleet.capacities[agent] ? 'full' : null
+}
+
+/** Whether an agent stands beyond the hint's radius, or nowhere. */
+export function isTooFar(fleet: Fleet, query: Query, agent: number): boolean {
+  if (query.hint === null || query.hint.radiusKm === Infinity) return false
+  const km = distanceTo(fleet, query, agent)
+  return km === null || km > query.hint.radiusKm
 }
 
 /** Km from the hint's centre to an agent's own coordinates; null where either is missing. */

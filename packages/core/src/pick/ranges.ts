@@ -1,6 +1,11 @@
+import { OstlerError } from '../errors.ts'
 import { NO_COUNTRY } from '../geo/places.ts'
+import { LOCAL_MASK } from './excluded.ts'
 import type { Place } from './localities.ts'
 import { CountedBits } from './positions.ts'
+
+/** Vacant segments that are looked at for one that is long enough. */
+const MOST_LOOKED_AT = 64
 
 /**
  * The positions of one country: a growing range of 24-bit numbers in which each place holds segments.
@@ -14,7 +19,10 @@ export class CountryRange {
   agents = 0
   #agents = new Int32Array(16).fill(-1)
   #length = 0
-  readonly #vacant: [start: number, end: number][] = []
+  /** Segments that no place has, ascending, none beside another; and how many positions they are. */
+  readonly #vacantStarts: number[] = []
+  readonly #vacantEnds: number[] = []
+  #vacant = 0
 
   constructor(country: number) {
     this.country = country
@@ -45,27 +53,26 @@ export class CountryRange {
     place.free.push(local)
   }
 
-  /** Takes back the segments of an emptied place. */
+  /** Takes back the segments of an emptied place, joined with what is vacant beside them. */
   vacate(place: Place): void {
-    for (let i = 0; i < place.starts.length; i++) {
-      this.#vacant.push([place.starts[i], place.ends[i]])
-    }
+    for (let i = 0; i < place.starts.length; i++) this.#free(place.starts[i], place.ends[i])
   }
 
-  /** A new segment: as long as the agents that are waiting, or as the place is already. */
+  /**
+   * A new segment: as long as the agents that are waiting, or as the place is already; taken from what is vacant, if enough
+   * lies together there or more is vacant than used.
+   */
   #extend(place: Place): void {
     const wished = Math.max(place.wanted, place.agents, 1)
-    const vacant = this.#vacant.pop()
-    let start = this.#length
-    let end = start + wished
-    if (vacant !== undefined) {
-      start = vacant[0]
-      end = Math.min(vacant[1], start + wished)
-      if (end < vacant[1]) this.#vacant.push([end, vacant[1]])
+    const from = this.#take(wished)
+    const start = from === null ? this.#length : from[0]
+    const end = from === null ? Math.min(start + wished, LOCAL_MASK + 1) : from[1]
+    if (start === end) {
+      const message = `a country must not hold more than ${LOCAL_MASK + 1} positions`
+      throw new OstlerError('FLEET_FULL', message)
     }
     if (end > this.#length) this.#grow(end)
-    let at = place.starts.length
-    while (at > 0 && place.starts[at - 1] > start) at--
+    const at = placeIn(place.starts, start)
     if (at > 0 && place.ends[at - 1] === start) place.ends[at - 1] = end
     else {
       place.starts.splice(at, 0, start)
@@ -73,6 +80,46 @@ export class CountryRange {
       place.countries.push(place.country)
     }
     for (let local = end - 1; local >= start; local--) place.free.push(local)
+  }
+
+  #take(wished: number): [start: number, end: number] | null {
+    let best = -1
+    for (let i = 0; i < this.#vacantStarts.length && i < MOST_LOOKED_AT; i++) {
+      const size = this.#vacantEnds[i] - this.#vacantStarts[i]
+      if (best === -1 || size > this.#vacantEnds[best] - this.#vacantStarts[best]) best = i
+      if (size >= wished) break
+    }
+    if (best === -1) return null
+    const start = this.#vacantStarts[best]
+    const size = Math.min(this.#vacantEnds[best] - start, wished)
+    const wasteful = this.#vacant > this.#length / 2 || this.#length + wished > LOCAL_MASK
+    if (size < wished && !wasteful) return null
+    this.#vacant -= size
+    this.#vacantStarts[best] += size
+    if (this.#vacantStarts[best] === this.#vacantEnds[best]) {
+      this.#vacantStarts.splice(best, 1)
+      this.#vacantEnds.splice(best, 1)
+    }
+    return [start, start + size]
+  }
+
+  #free(start: number, end: number): void {
+    const starts = this.#vacantStarts
+    const ends = this.#vacantEnds
+    this.#vacant += end - start
+    const at = placeIn(starts, start)
+    const joinsBefore = at > 0 && ends[at - 1] === start
+    const joinsAfter = at < starts.length && starts[at] === end
+    if (joinsBefore && joinsAfter) {
+      ends[at - 1] = ends[at]
+      starts.splice(at, 1)
+      ends.splice(at, 1)
+    } else if (joinsBefore) ends[at - 1] = end
+    else if (joinsAfter) starts[at] = start
+    else {
+      starts.splice(at, 0, start)
+      ends.splice(at, 0, end)
+    }
   }
 
   #grow(length: number): void {
@@ -83,6 +130,18 @@ export class CountryRange {
     }
     this.#length = length
   }
+}
+
+/** Where a start belongs among ascending ones. */
+function placeIn(starts: readonly number[], start: number): number {
+  let low = 0
+  let high = starts.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (starts[middle] < start) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** All countries' ranges, and the order of the fleet: by country, then by position. */

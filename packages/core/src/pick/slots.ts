@@ -3,6 +3,17 @@ import type { Fleet } from './fleet.ts'
 
 const NONE = -1
 
+/** How long the store's word that an agent is full is taken. */
+const HOLD_MS = 250
+
+/** So many full agents are asked for anew before a pick is refused. */
+const FEW_HOLDS = 64
+
+interface Hold {
+  readonly slots: number
+  readonly busyUntilMs: number
+}
+
 /**
  * The dispatches that this process has in flight: each takes a slot of its agent until it is closed or its deadline passes.
  * Opening and closing cost O(log in flight).
@@ -23,6 +34,10 @@ export class Slots {
   #before = new Int32Array(64)
   readonly #heads: Map<number, number> = new Map()
   readonly #vacant: number[] = []
+  /** Agents that the store has no slot for, all taken by other processes: for how many of them they stand, and until when. */
+  readonly #holds: Map<number, Hold> = new Map()
+  readonly #holdEnds: ExpiryHeap = new ExpiryHeap()
+  #expiredAtMs = -1
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
@@ -52,9 +67,42 @@ export class Slots {
     return agent
   }
 
-  /** Frees the slots whose deadline has passed. */
-  expire(nowMs: number): void {
-    while (this.#deadlines.firstAtMs <= nowMs) this.#free(this.#deadlines.first)
+  /** Frees slots whose deadline has passed: at most `budget` an instant. */
+  expire(nowMs: number, budget: number): void {
+    while (this.#holdEnds.firstAtMs <= nowMs) this.#letGo(this.#holdEnds.first)
+    if (this.#expiredAtMs === nowMs && budget !== Infinity) return
+    this.#expiredAtMs = nowMs
+    for (let i = 0; i < budget && this.isDue(nowMs); i++) this.#free(this.#deadlines.first)
+  }
+
+  /** Whether some slot's deadline has passed. */
+  isDue(nowMs: number): boolean {
+    return this.#deadlines.firstAtMs <= nowMs
+  }
+
+  /**
+   * Counts an agent as full because the store says so: other processes have its slots. Not for long, as the store does
+   * not tell when one gives a slot back.
+   */
+  hold(agent: number, busyUntilMs: number, nowMs: number): void {
+    this.#letGo(agent)
+    const slots = Math.max(this.#fleet.capacities[agent] - this.#fleet.inFlight[agent], 0)
+    this.#holds.set(agent, { slots, busyUntilMs })
+    this.#holdEnds.set(agent, Math.min(busyUntilMs, nowMs + HOLD_MS))
+    this.#fleet.inFlight[agent] += slots
+    this.review(agent)
+  }
+
+  /** Forgets the store's word on full agents while they are few, to ask it anew. False where there is nothing to forget. */
+  letGoOfFew(): boolean {
+    if (this.#holds.size === 0 || this.#holds.size > FEW_HOLDS) return false
+    for (const agent of [...this.#holds.keys()]) this.#letGo(agent)
+    return true
+  }
+
+  /** Visits the agents that are full by the store's word. */
+  eachHeld(visit: (agent: number) => void): void {
+    for (const agent of this.#holds.keys()) visit(agent)
   }
 
   /** Says whether an agent is full, after its capacity or its count changed. */
@@ -65,6 +113,7 @@ export class Slots {
 
   /** Keeps the leases of an agent that leaves the fleet apart, under its id. */
   abandon(agent: number, id: string): void {
+    this.#letGo(agent)
     this.full.delete(agent)
     let handle = this.#heads.get(agent) ?? NONE
     if (handle === NONE) return
@@ -101,6 +150,8 @@ export class Slots {
     ) {
       deadlines.push(this.#deadlines.at(handle))
     }
+    const hold = this.#holds.get(agent)
+    for (let i = 0; hold !== undefined && i < hold.slots; i++) deadlines.push(hold.busyUntilMs)
     deadlines.sort((a, b) => a - b)
     return deadlines[surplus - 1] ?? Infinity
   }
@@ -111,6 +162,15 @@ export class Slots {
       const agent = this.#agents[handle]
       return agent === NONE || visit(agent, atMs)
     })
+  }
+
+  #letGo(agent: number): void {
+    const hold = this.#holds.get(agent)
+    if (hold === undefined) return
+    this.#holds.delete(agent)
+    this.#holdEnds.remove(agent)
+    this.#fleet.inFlight[agent] -= hold.slots
+    this.review(agent)
   }
 
   #attach(handle: number, agent: number): void {

@@ -1,5 +1,5 @@
 import type { GeoHint, GeoWish } from '../geo/hint.ts'
-import { continentRange, countryCodes, NO_COUNTRY } from '../geo/places.ts'
+import { continentRange, countryCodes, isContinent, NO_COUNTRY } from '../geo/places.ts'
 import type { Place as Centre } from '../geo/places.ts'
 import type { Fleet } from './fleet.ts'
 import { EVERYWHERE, Outward, type Cell, type Place } from './localities.ts'
@@ -166,7 +166,7 @@ export class Steps {
   #wished(wish: Exclude<GeoWish, { kind: 'point' }>, hint: GeoHint): Step {
     switch (wish.kind) {
       case 'country':
-        return this.#wholeStep(countryCodes[wish.country], 0, [], wish.country, wish.country + 1)
+        return this.#wholeStep(labelOf(wish.country), 0, [], wish.country, wish.country + 1)
       case 'continent': {
         const [from, to] = continentRange(wish.continent) ?? [0, 0]
         return this.#wholeStep(wish.continent, 0, hint.never, from, to)
@@ -227,6 +227,12 @@ export class Steps {
   }
 }
 
+/** A country's code; `country:NA` where that code is a continent's too. */
+function labelOf(country: number): string {
+  const code = countryCodes[country]
+  return isContinent(code) ? `country:${code}` : code
+}
+
 function placeStep(place: Place, distanceKm: number | null): Step {
   return {
     label: null,
@@ -245,6 +251,11 @@ export function nameOf(fleet: Fleet, step: Step): string {
   const place = step.place
   if (place === null) return step.label ?? ''
   if (place.cell === null) return 'nowhere'
+  place.name ??= nameOfPlace(fleet, place)
+  return place.name
+}
+
+function nameOfPlace(fleet: Fleet, place: Place): string {
   const country = place.country === NO_COUNTRY ? '' : `${countryCodes[place.country]}/`
   const range = fleet.ranges.open(place.country)
   for (let i = 0; i < place.starts.length; i++) {

@@ -91,18 +91,19 @@ export class View<R> {
     this.#fleet.eachOfExit(exit, (agent) => this.#mark(agent, phase))
   }
 
-  /**
-   * Lets go of what has fallen due: at most `budget` exits an instant, so that looking twice in one instant sees the same.
-   * Answers whether all that is due has been let go.
-   */
-  drain(nowMs: number, budget: number): boolean {
-    if (this.#drainedAtMs === nowMs && budget !== Infinity) return this.#due.firstAtMs > nowMs
+  /** Whether something has fallen due. */
+  isDue(nowMs: number): boolean {
+    return this.#due.firstAtMs <= nowMs
+  }
+
+  /** Lets go of what has fallen due: at most `budget` exits an instant, so that looking twice in one instant sees the same. */
+  drain(nowMs: number, budget: number): void {
+    if (this.#drainedAtMs === nowMs && budget !== Infinity) return
     this.#drainedAtMs = nowMs
-    for (let i = 0; i < budget && this.#due.firstAtMs <= nowMs; i++) {
+    for (let i = 0; i < budget && this.isDue(nowMs); i++) {
       const slot = this.#due.first
       this.apply(this.#exits[slot], this.#records[slot], nowMs)
     }
-    return this.#due.firstAtMs > nowMs
   }
 
   /** Visits exits that are not pickable, by the instant at which they are, until `visit` answers false. */

@@ -57,10 +57,19 @@ export class Admission<M extends Mode> {
     this.#checkCost(decision.cost)
     if (decision.opId !== undefined) this.#opId(decision.opId)
     if (!decision.allowed || this.#refunded.has(decision)) return this.#value(false)
-    this.#refunded.add(decision)
     const { key, cost, atMs, opId } = decision
     const request = { key, policies, cost, atMs, nowMs: this.#time.nowMs() }
-    return this.#store.refund(opId === undefined ? request : { ...request, opId })
+    this.#refunded.add(decision)
+    const notGiven = (error: unknown): never => {
+      this.#refunded.delete(decision)
+      throw error
+    }
+    try {
+      const given = this.#store.refund(opId === undefined ? request : { ...request, opId })
+      return (given instanceof Promise ? given.catch(notGiven) : given) as Result<M, boolean>
+    } catch (error) {
+      return notGiven(error)
+    }
   }
 
   usage(key: string, tier?: string): Result<M, readonly Usage[]> {

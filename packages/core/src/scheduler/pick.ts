@@ -1,11 +1,11 @@
 import type { PairRecord } from '../health/record.ts'
-import { exitOf, type StoredAgent } from '../pick/agent.ts'
-import { exhaustionOf, type Exhaustion } from '../pick/exhaustion.ts'
+import { DEFAULT_CONCURRENCY, exitOf, type StoredAgent } from '../pick/agent.ts'
+import { exhaustionOf } from '../pick/exhaustion.ts'
 import { distanceTo, type Query } from '../pick/query.ts'
 import { nameOf } from '../pick/steps.ts'
 import type { View } from '../pick/view.ts'
 import { Walk, type Choice, type OnVisit } from '../pick/walk.ts'
-import type { Acquired, Candidate, Lease, Mode, Result, Store } from '../store/store.ts'
+import type { Acquired, AcquireRequest, Lease, Mode, Result, Store } from '../store/store.ts'
 import { events } from './events.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Plan, Planner } from './plan.ts'
@@ -19,17 +19,21 @@ import type { Views } from './views.ts'
 /** Tries of one pick: each but the first because the store knew better than the view. */
 const MOST_TRIES = 1000
 
+const UNTRIED = { tries: 0, askedAnew: false, throttleWaived: false }
+
 /** What a pick, or its explanation, works on: one instant, one seed. */
 export interface Attempt {
   readonly plan: Plan
   readonly nowMs: number
   readonly seed: number
   readonly view: View<PairRecord>
-  /** The plan's query, less the agents that the store has refused for want of a slot. */
+  /** The plan's query for the fleet as it is now. */
   query: Query
-  /** The earliest free slot of those. */
-  fullUntilMs: number
+  /** Agents that the store has turned down without saying why. */
+  readonly refused: string[]
   tries: number
+  /** The store has been asked once more before refusing. */
+  askedAnew: boolean
   /** The walk is asked what it would give if the domain's incident throttled nothing. */
   throttleWaived: boolean
 }
@@ -97,19 +101,11 @@ export class Picker<M extends Mode> {
     return andThen(followed, () =>
       andThen(this.#views.of(plan.domain, nowMs), (view) => {
         roster.fleet.wake(nowMs, budget)
-        roster.slots.expire(nowMs)
+        roster.slots.expire(nowMs, budget)
         view.catchUp()
         view.drain(nowMs, budget)
-        return {
-          plan,
-          nowMs,
-          seed,
-          view,
-          query: plan.query,
-          fullUntilMs: Infinity,
-          tries: 0,
-          throttleWaived: false,
-        }
+        const query = this.#planner.query(plan, [])
+        return { plan, nowMs, seed, view, query, refused: [], ...UNTRIED }
       }),
     )
   }
@@ -117,13 +113,15 @@ export class Picker<M extends Mode> {
   /** The walk of an attempt; where it finds nobody, lets go of all that is due and walks again. */
   choose(attempt: Attempt, onVisit: OnVisit | null): Choice | null {
     const { view, query, seed, nowMs } = attempt
+    view.catchUp()
     if (!attempt.throttleWaived && this.#throttledUntilMs(attempt) > 0) return null
     const probeTurn = view.sinceProbe >= this.#options.probeSpacing
     const choice = this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
     if (choice !== null) return choice
-    const woken = this.#roster.fleet.wake(nowMs, 0)
-    if (view.drain(nowMs, 0) && woken) return null
-    this.#roster.fleet.wake(nowMs, Infinity)
+    const { fleet, slots } = this.#roster
+    if (!fleet.isDue(nowMs) && !slots.isDue(nowMs) && !view.isDue(nowMs)) return null
+    fleet.wake(nowMs, Infinity)
+    slots.expire(nowMs, Infinity)
     view.catchUp()
     view.drain(nowMs, Infinity)
     return this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
@@ -156,95 +154,93 @@ export class Picker<M extends Mode> {
     }
   }
 
-  #exhausted({ view, plan, fullUntilMs }: Attempt): Exhausted {
+  #exhausted({ view, query }: Attempt): Exhausted {
     const { fleet, slots } = this.#roster
-    const found: Exhaustion = exhaustionOf(fleet, slots, view, plan.query)
-    const retryAtMs = Math.min(found.retryAtMs ?? Infinity, fullUntilMs)
-    return {
-      kind: 'exhausted',
-      cause: fullUntilMs < Infinity && plan.query.pin === null ? 'at_capacity' : found.cause,
-      retryAtMs: retryAtMs < Infinity ? retryAtMs : null,
-      counts: this.#counts(view),
-    }
+    const { cause, retryAtMs } = exhaustionOf(fleet, slots, view, query)
+    return { kind: 'exhausted', cause, retryAtMs, counts: this.#counts(view) }
   }
 
   #try(attempt: Attempt): PickResult | Promise<PickResult> {
     const choice = this.choose(attempt, null)
     if (choice === null) return this.#refuse(attempt)
-    const agent = this.#roster.fleet.agents[choice.agent] as StoredAgent
-    const candidate: Candidate = {
-      agentId: agent.id,
-      exit: exitOf(agent),
-      maxConcurrency: this.#roster.fleet.capacities[choice.agent],
-    }
-    const leaseId = this.#nextId()
+    const described = this.described(attempt, choice)
+    const { id, maxConcurrency = DEFAULT_CONCURRENCY } = described.agent
     const { plan, nowMs, view } = attempt
-    const acquired = this.#store.acquire({
+    const request = {
       domain: plan.domain,
-      candidates: [candidate],
-      leaseId,
+      candidates: [{ agentId: id, exit: exitOf(described.agent), maxConcurrency }],
+      leaseId: this.#nextId(),
       deadlineMs: plan.deadlineMs,
       nowMs,
       viewVersion: view.version,
       health: this.#options.health,
+    }
+    return andThen(this.#store.acquire(request), (answer) => {
+      this.#views.absorb(view, answer.changes, nowMs)
+      if (answer.kind === 'acquired') return this.#take(attempt, described, request, answer)
+      return this.#tryAgain(attempt, request, answer)
     })
-    return andThen(acquired, (answer) => this.#take(attempt, choice, candidate, leaseId, answer))
   }
 
   #take(
     attempt: Attempt,
-    choice: Choice,
-    candidate: Candidate,
-    leaseId: string,
-    answer: Acquired,
-  ): PickResult | Promise<PickResult> {
-    const { view, plan, nowMs } = attempt
-    const described = this.described(attempt, choice)
-    this.#views.absorb(view, answer.changes, nowMs)
-    if (answer.kind === 'refused') {
-      return this.#tryAgain(attempt, choice.agent, answer.busyUntilMs[0])
-    }
-    const { fleet, slots } = this.#roster
-    slots.open(leaseId, choice.agent, plan.deadlineMs)
-    this.#throttle.took(plan.domain, leaseId, plan.deadlineMs)
-    fleet.lastPicks[choice.agent] = ++this.#picks
-    fleet.pickedAtMs[choice.agent] = nowMs
+    described: Omit<Picked, 'lease'>,
+    request: AcquireRequest,
+    answer: Extract<Acquired, { readonly kind: 'acquired' }>,
+  ): Picked {
+    const { view, nowMs } = attempt
+    const { leaseId: id, domain, deadlineMs } = request
+    const { agentId, exit } = request.candidates[answer.index]
+    this.#throttle.took(domain, id, deadlineMs, nowMs)
     view.sinceProbe = answer.probe ? 0 : view.sinceProbe + 1
-    const lease: Lease = {
-      id: leaseId,
-      agentId: candidate.agentId,
-      exit: candidate.exit,
-      domain: plan.domain,
-      epoch: answer.epoch,
-      pickedAtMs: nowMs,
-      deadlineMs: plan.deadlineMs,
-      probe: answer.probe,
+    // While an asynchronous store answered, the agent may have left, or another have taken its number.
+    const { fleet, slots } = this.#roster
+    const agent = fleet.find(agentId)
+    if (agent !== -1) {
+      slots.open(id, agent, deadlineMs)
+      fleet.lastPicks[agent] = ++this.#picks
+      fleet.pickedAtMs[agent] = nowMs
     }
-    const { agent, distanceKm, locality } = described
-    return { kind: 'picked', agent, lease, distanceKm, locality, probe: answer.probe }
+    const { epoch, probe } = answer
+    const lease: Lease = { id, agentId, exit, domain, epoch, pickedAtMs: nowMs, deadlineMs, probe }
+    const { distanceKm, locality } = described
+    return { kind: 'picked', agent: described.agent, lease, distanceKm, locality, probe }
   }
 
-  /** The store knew better: the view has learnt of the pair by now, and a full agent is passed over. */
+  /** The store knew better: by now the view has learnt of the pair, and a full agent counts as full. */
   #tryAgain(
     attempt: Attempt,
-    agent: number,
-    busyUntilMs: number,
+    request: AcquireRequest,
+    answer: Extract<Acquired, { readonly kind: 'refused' }>,
   ): PickResult | Promise<PickResult> {
+    const { view, nowMs, plan } = attempt
+    const { agentId } = request.candidates[0]
+    const agent = this.#roster.fleet.find(agentId)
+    if (answer.busyUntilMs[0] > 0 && agent !== -1) {
+      this.#roster.slots.hold(agent, answer.busyUntilMs[0], nowMs)
+    } else if (view.version === request.viewVersion) attempt.refused.push(agentId)
     if (++attempt.tries >= MOST_TRIES) return this.refusal(attempt)
-    if (busyUntilMs > 0) {
-      attempt.fullUntilMs = Math.min(attempt.fullUntilMs, busyUntilMs)
-      const avoid = new Set(attempt.query.avoid).add(agent)
-      attempt.query = { ...attempt.query, avoid }
-    }
-    return this.#try(attempt)
+    const followed = this.#store.mode === 'sync' ? undefined : this.#roster.follow(nowMs)
+    return andThen(followed, () => {
+      attempt.query = this.#planner.query(plan, attempt.refused)
+      return this.#try(attempt)
+    })
   }
 
-  /** An asynchronous store is asked once more before anything is refused on an old view. */
+  /** Before anything is refused, the store is asked once more: for slots given back, and an asynchronous one for all else. */
   #refuse(attempt: Attempt): PickResult | Promise<PickResult> {
-    if (this.#store.mode === 'sync' || attempt.tries > 0) return this.refusal(attempt)
-    attempt.tries++
-    return andThen(this.#roster.follow(attempt.nowMs), () =>
-      andThen(this.#views.refresh(attempt.view, attempt.nowMs), () => this.#try(attempt)),
+    if (attempt.askedAnew) return this.refusal(attempt)
+    attempt.askedAnew = true
+    const { slots } = this.#roster
+    if (this.#store.mode === 'sync')
+      return slots.letGoOfFew() ? this.#try(attempt) : this.refusal(attempt)
+    slots.letGoOfFew()
+    const { view, plan, nowMs } = attempt
+    return andThen(this.#roster.follow(nowMs), () =>
+      andThen(this.#views.refresh(view, nowMs), () => {
+        attempt.query = this.#planner.query(plan, attempt.refused)
+        return this.#try(attempt)
+      }),
     )
   }
 

@@ -11,7 +11,11 @@ import type { PickRequest } from './requests.ts'
 /** A pick request, checked and ready to walk. */
 export interface Plan {
   readonly domain: string
-  readonly query: Query
+  readonly hint: GeoHint | null
+  readonly session: string | null
+  readonly avoid: readonly string[] | null
+  readonly pin: readonly string[] | null
+  readonly tags: readonly string[] | null
   readonly deadlineMs: number
   readonly seed: number | undefined
 }
@@ -69,16 +73,30 @@ export class Planner {
     }
     return {
       domain: this.#domain(request),
-      query: {
-        hint: geo === undefined ? null : this.#hint(geo),
-        avoid: avoid === undefined ? null : this.#numbers('avoid', avoid),
-        pin: pin === undefined ? null : this.#numbers('pin', pin),
-        tags: tags === undefined ? null : checkedTags(tags),
-        session: session ?? null,
-      },
+      hint: geo === undefined ? null : this.#hint(geo),
+      session: session ?? null,
+      avoid: avoid === undefined ? null : checkedIds('avoid', avoid),
+      pin: pin === undefined ? null : checkedIds('pin', pin),
+      tags: tags === undefined ? null : checkedTags(tags),
       deadlineMs:
         deadlineMs === undefined ? nowMs + this.#leaseMs : checkedDeadline(deadlineMs, nowMs),
       seed,
+    }
+  }
+
+  /**
+   * The query of a plan, for the fleet as it is now: agents' numbers go to others when agents leave, so a query
+   * is made anew once the fleet may have changed. `refused`: agents that the store has turned down.
+   */
+  query(plan: Plan, refused: readonly string[]): Query {
+    const { hint, session, tags } = plan
+    const avoid = plan.avoid === null ? refused : [...plan.avoid, ...refused]
+    return {
+      hint,
+      session,
+      tags,
+      avoid: avoid.length === 0 ? null : this.#numbers(avoid),
+      pin: plan.pin === null ? null : this.#numbers(plan.pin),
     }
   }
 
@@ -111,18 +129,24 @@ export class Planner {
     return hint
   }
 
-  #numbers(name: string, ids: readonly string[]): ReadonlySet<number> {
-    if (!Array.isArray(ids) || ids.length > MAX_IDS) {
-      refuse(`${name} must be an array of at most ${MAX_IDS} agent ids, got ${shown(ids)}`)
-    }
+  #numbers(ids: readonly string[]): ReadonlySet<number> {
     const numbers = new Set<number>()
     for (const id of ids) {
-      if (typeof id !== 'string') refuse(`${name} must hold agent ids, got ${shown(id)}`)
       const agent = this.#fleet.find(id)
       if (agent !== -1) numbers.add(agent)
     }
     return numbers
   }
+}
+
+function checkedIds(name: string, ids: readonly string[]): readonly string[] {
+  if (!Array.isArray(ids) || ids.length > MAX_IDS) {
+    refuse(`${name} must be an array of at most ${MAX_IDS} agent ids, got ${shown(ids)}`)
+  }
+  for (const id of ids) {
+    if (typeof id !== 'string') refuse(`${name} must hold agent ids, got ${shown(id)}`)
+  }
+  return [...ids]
 }
 
 function checkedTags(tags: readonly string[]): readonly string[] | null {

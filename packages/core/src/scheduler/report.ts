@@ -1,5 +1,6 @@
 import { OstlerError, shown } from '../errors.ts'
-import type { OutcomeKind } from '../health/record.ts'
+import type { OutcomeKind, PairRecord } from '../health/record.ts'
+import type { View } from '../pick/view.ts'
 import { keyProblem } from '../limit/key.ts'
 import type { Lease, Mode, Outcome, Result, Settled, Store } from '../store/store.ts'
 import { events } from './events.ts'
@@ -66,25 +67,33 @@ export class Reporter<M extends Mode> {
         breaker: this.#options.breaker,
         exits: this.#roster.fleet.exits,
       }),
-      (answer) => andThen(this.#follow(dispatched, checked, answer, nowMs), () => answer),
+      (answer) => andThen(this.#follow(dispatched, checked, answer, view, nowMs), () => answer),
     )
     return settled as Result<M, Settled>
   }
 
   /** Lets this process see at once what the store has decided. */
-  #follow(lease: Lease, outcome: Outcome, settled: Settled, nowMs: number): void | Promise<void> {
+  #follow(
+    lease: Lease,
+    outcome: Outcome,
+    settled: Settled,
+    view: View<PairRecord> | undefined,
+    nowMs: number,
+  ): void | Promise<void> {
     const { fleet, slots } = this.#roster
-    slots.expire(nowMs)
+    slots.expire(nowMs, this.#options.drainPerPick)
     this.#throttle.gave(lease.domain, lease.id)
     const agent = slots.close(lease.id)
-    if (agent !== -1 && outcome.kind === 'ok') {
+    if (agent !== -1 && outcome.kind === 'ok' && nowMs < lease.deadlineMs) {
       const latencyMs = Math.max(outcome.latencyMs ?? nowMs - lease.pickedAtMs, 1)
       const meanMs = fleet.latenciesMs[agent]
       fleet.latenciesMs[agent] =
         meanMs === 0 ? latencyMs : meanMs + (latencyMs - meanMs) * LATENCY_SHARE
     }
-    const view = this.#views.ready(lease.domain)
-    if (view !== undefined) this.#views.absorb(view, settled.changes, nowMs)
+    // The answer is for the view that was asked about: another may have taken its place meanwhile.
+    if (view !== undefined && view === this.#views.ready(lease.domain)) {
+      this.#views.absorb(view, settled.changes, nowMs)
+    }
     if (events.report.hasSubscribers) events.report.publish({ lease, outcome, settled })
     if (events.transition.hasSubscribers) {
       for (const { exit, record } of settled.changes.changes) {
@@ -101,8 +110,8 @@ function checkedLease(lease: Lease): Lease {
     const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
     const named = [id, agentId, exit].every((text) => keyProblem(text) === null)
     const counted = [epoch, pickedAtMs, deadlineMs].every((n) => Number.isSafeInteger(n) && n >= 0)
-    if (named && counted && isDomain(domain)) {
-      return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe: probe === true }
+    if (named && counted && isDomain(domain) && typeof probe === 'boolean') {
+      return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
     }
   }
   throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${shown(lease)}`)

@@ -11,11 +11,18 @@ export class Throttle {
     this.#most = most
   }
 
-  took(domain: string, leaseId: string, deadlineMs: number): void {
+  took(domain: string, leaseId: string, deadlineMs: number, nowMs: number): void {
     if (this.#most === Infinity) return
     const leases = this.#leases.get(domain)
     if (leases === undefined) this.#leases.set(domain, new Map([[leaseId, deadlineMs]]))
-    else leases.set(leaseId, deadlineMs)
+    else {
+      // Leases that nobody reported: those that ended first stand at the front.
+      for (const [id, endMs] of leases) {
+        if (endMs > nowMs) break
+        leases.delete(id)
+      }
+      leases.set(leaseId, deadlineMs)
+    }
   }
 
   gave(domain: string, leaseId: string): void {

@@ -51,8 +51,8 @@ export class MemoryFleet {
   remove(ids: readonly string[]): number {
     for (const id of ids) {
       if (this.#agents.get(id) === null) continue
+      if (this.#breakers.get(id) !== null) this.#breakers.set(id, null, ++this.#version)
       this.#agents.set(id, null, ++this.#version)
-      this.#breakers.drop(id)
     }
     return this.#version
   }

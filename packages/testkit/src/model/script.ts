@@ -86,7 +86,7 @@ function admissionArbitrary({ keys, tiers }: ScriptPools) {
       fc.constantFrom(...tiers),
       fc.integer({ min: 1, max: 3 }),
       fc.option(fc.constantFrom(1, 5_000, 40_000)),
-      fc.option(fc.constantFrom('op1', 'op2', 'op3'), { freq: 4 }),
+      fc.option(fc.constantFrom('op1', 'op2', 'op3'), { freq: 2 }),
     )
     .map(([key, tier, cost, ttlMs, opId]) => ({
       key,

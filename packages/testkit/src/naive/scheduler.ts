@@ -83,7 +83,7 @@ export class NaiveScheduler {
       probeTurn: (picksSinceProbe + 1) * this.#probeShare >= 1,
     }
     const choice = naiveWalk(steps, walk, naiveView(this, question, standing))
-    const visited = choice === null ? steps : steps.slice(0, choice.step + 1)
+    const visited = choice === null ? steps : steps.slice(0, choice.visited)
     const localities = visited.map((step) => countStep(step, standing))
     const heldUntilMs = this.#heldUntilMs(domain, nowMs)
     if (choice === null || heldUntilMs > nowMs) {

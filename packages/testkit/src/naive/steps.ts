@@ -18,7 +18,8 @@ export function naiveSteps(agents: readonly Agent[], hint: GeoHint | null): read
   let left = allowed
   for (const wish of hint.wishes) {
     if (wish.kind === 'point') continue
-    steps.push({ distanceKm: 0, agents: left.filter((agent) => fulfils(agent, wish)) })
+    // Wishes may overlap (`US-CA,US`): each is a step of its own; the walk outward holds none of them again.
+    steps.push({ distanceKm: 0, agents: allowed.filter((agent) => fulfils(agent, wish)) })
     left = left.filter((agent) => !fulfils(agent, wish))
   }
   const point = hint.wishes.some((wish) => wish.kind === 'point')

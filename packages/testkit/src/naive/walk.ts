@@ -27,7 +27,8 @@ export interface NaiveWalk {
 
 export interface NaiveChoice {
   readonly agent: Agent
-  readonly step: number
+  /** How many steps were looked at for healthy agents: a probe may stand in an earlier one. */
+  readonly visited: number
   readonly probe: boolean
 }
 
@@ -42,14 +43,14 @@ export function naiveWalk(
   for (let i = 0; i < steps.length && choice === null; i++) {
     const healthy = steps[i].agents.filter((agent) => view.isHealthy(agent))
     const agent = chooseHealthy(healthy, walk.hasPins, view, random)
-    if (agent !== null) choice = { agent, step: i, probe: false }
+    if (agent !== null) choice = { agent, visited: i + 1, probe: false }
   }
   if (choice !== null && !walk.probeTurn) return choice
-  const last = choice === null ? steps.length - 1 : choice.step
-  for (let i = 0; i <= last; i++) {
+  const visited = choice === null ? steps.length : choice.visited
+  for (let i = 0; i < visited; i++) {
     const waiting = steps[i].agents.filter((agent) => view.isOnProbation(agent))
     const agent = chooseProbe(waiting, walk.hasPins, view, random)
-    if (agent !== null) return { agent, step: i, probe: true }
+    if (agent !== null) return { agent, visited, probe: true }
   }
   return choice
 }
