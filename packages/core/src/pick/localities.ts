@@ -117,7 +117,7 @@ export class Outward {
    * The next place, or null after the last. Passes over squares that hold no agent that is up, and the `dead` ones;
    * over none with `EVERYWHERE`.
    */
-  next(dead: ReadonlySet<Cell> | null): Place | null {
+  next(dead: DeadKids | null): Place | null {
     while (this.#items.length > 0) {
       const nearestKm = this.#distances[0]
       const item = this.#pop()
@@ -125,8 +125,10 @@ export class Outward {
         this.distanceKm = nearestKm
         return item
       }
+      const deadKids = dead === null ? 0 : (dead.get(item) ?? 0)
       for (const kid of item.kids) {
-        if (isWalked(kid, dead)) this.#push(this.#toCell(kid), kid)
+        if ((kid.up === 0 && dead !== EVERYWHERE) || (deadKids & bitOf(kid)) !== 0) continue
+        this.#push(this.#toCell(kid), kid)
       }
       for (const place of item.places) {
         this.#push(distanceKm(this.#lat, this.#lon, place.lat, place.lon), place)
@@ -200,12 +202,15 @@ export class Outward {
   }
 }
 
-/** In place of dead squares: all are walked, also those where nobody is up. */
-export const EVERYWHERE: ReadonlySet<Cell> = new Set()
+/** By square: its kids in which nobody is wanted, one bit each. */
+export type DeadKids = ReadonlyMap<Cell, number>
 
-function isWalked(cell: Cell, dead: ReadonlySet<Cell> | null): boolean {
-  if (dead === EVERYWHERE) return true
-  return cell.up > 0 && (dead === null || !dead.has(cell))
+/** In place of dead squares: all are walked, also those where nobody is up. */
+export const EVERYWHERE: DeadKids = new Map()
+
+/** A square's bit in its parent's mask. */
+export function bitOf(cell: Cell): number {
+  return 1 << (((cell.row & 3) << 2) | (cell.column & 3))
 }
 
 /** Squares first among equals: one may hold a place as near as the place it meets. */

@@ -2,7 +2,7 @@ import type { GeoHint, GeoWish } from '../geo/hint.ts'
 import { continentRange, countryCodes, isContinent, NO_COUNTRY } from '../geo/places.ts'
 import type { Place as Centre } from '../geo/places.ts'
 import type { Fleet } from './fleet.ts'
-import { EVERYWHERE, Outward, type Cell, type Place } from './localities.ts'
+import { bitOf, EVERYWHERE, Outward, type DeadKids, type Place } from './localities.ts'
 import { fulfils } from './query.ts'
 
 /** A whole country, as the end of a span. */
@@ -39,7 +39,7 @@ export class Steps {
   readonly #fleet: Fleet
   readonly #outward: Outward = new Outward()
   #hint: GeoHint | null = null
-  #dead: ReadonlySet<Cell> | null = null
+  #dead: DeadKids | null = null
   #among: Iterable<Place> | null = null
   #wish = 0
   readonly #nearOf: WeakMap<GeoHint, Near> = new WeakMap()
@@ -58,11 +58,7 @@ export class Steps {
    * Starts anew. Squares in `dead` are passed over: they hold nobody that is wanted.
    * With `among`, the walk outward takes these places only.
    */
-  start(
-    hint: GeoHint | null,
-    dead: ReadonlySet<Cell> | null,
-    among: Iterable<Place> | null = null,
-  ): void {
+  start(hint: GeoHint | null, dead: DeadKids | null, among: Iterable<Place> | null = null): void {
     this.#hint = hint
     this.#dead = dead
     this.#among = among
@@ -146,8 +142,14 @@ export class Steps {
   /** Whether a step outward may be taken: somebody is up, nobody is vetoed, no wish has covered it. */
   #isWanted(hint: GeoHint, place: Place, distanceKm: number): boolean {
     if (place.up === 0 || distanceKm > hint.radiusKm + PLACE_RADIUS_KM) return false
+    if (this.#isDead(place)) return false
     if (hint.never.includes(place.country)) return false
     return !hint.wishes.some((wish) => wish.kind !== 'point' && fulfils(wish, place))
+  }
+
+  #isDead({ cell }: Place): boolean {
+    if (this.#dead === null || cell === null || cell.parent === null) return false
+    return ((this.#dead.get(cell.parent) ?? 0) & bitOf(cell)) !== 0
   }
 
   /** Agents at no place: after every other. */

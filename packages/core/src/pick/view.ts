@@ -1,7 +1,7 @@
 import { COUNTRY_SHIFT, PositionSet } from './excluded.ts'
 import { ExpiryHeap } from './expiry.ts'
 import { NOWHERE, type Fleet } from './fleet.ts'
-import type { Cell, Place } from './localities.ts'
+import { bitOf, type Cell, type Place } from './localities.ts'
 
 /** Where a pair stands for a pick. */
 export type Phase = 'available' | 'excluded' | 'probation' | 'probing'
@@ -21,8 +21,8 @@ export class View<R> {
   readonly domain: string
   readonly excluded: PositionSet = new PositionSet()
   readonly probation: PositionSet = new PositionSet()
-  /** Squares in which no agent is healthy: the walk outward passes over them. A square above a living one is never in it. */
-  readonly dead: Set<Cell> = new Set()
+  /** Squares in which no agent is healthy, as bits of the square above: the walk outward passes over them. */
+  readonly dead: Map<Cell, number> = new Map()
   /** The domain's version in the store that this view has seen. */
   version = 0
   /** Picks since the last probe. */
@@ -201,18 +201,27 @@ export class View<R> {
 
   /** Keeps `dead` true for a place's square and those above it. */
   #review(place: Place): void {
-    let cell = place.cell
+    const cell = place.cell
     if (cell === null) return
-    if (this.healthyAt(place) > 0) {
-      if (this.dead.size === 0) return
-      for (; cell !== null; cell = cell.parent) this.dead.delete(cell)
-      return
+    if (this.healthyAt(place) > 0) this.#revive(cell)
+    else if (!cell.places.some((other) => this.healthyAt(other) > 0)) this.#bury(cell)
+  }
+
+  #revive(leaf: Cell): void {
+    if (this.dead.size === 0) return
+    for (let cell = leaf; cell.parent !== null; cell = cell.parent) {
+      const mask = this.dead.get(cell.parent) ?? 0
+      if ((mask & bitOf(cell)) === 0) continue
+      if (mask === bitOf(cell)) this.dead.delete(cell.parent)
+      else this.dead.set(cell.parent, mask & ~bitOf(cell))
     }
-    if (cell.places.some((other) => this.healthyAt(other) > 0)) return
-    this.dead.add(cell)
-    for (cell = cell.parent; cell !== null; cell = cell.parent) {
-      if (cell.kids.some((kid) => kid.up > 0 && !this.dead.has(kid))) return
-      this.dead.add(cell)
+  }
+
+  #bury(leaf: Cell): void {
+    for (let cell = leaf; cell.parent !== null; cell = cell.parent) {
+      const mask = (this.dead.get(cell.parent) ?? 0) | bitOf(cell)
+      this.dead.set(cell.parent, mask)
+      if (cell.parent.kids.some((kid) => kid.up > 0 && (mask & bitOf(kid)) === 0)) return
     }
   }
 }

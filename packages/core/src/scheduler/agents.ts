@@ -70,7 +70,7 @@ export class Agents<M extends Mode> {
     const problems: Problem[] = []
     const copies: StoredAgent[] = []
     for (let i = 0; i < agents.length && problems.length < MOST_PROBLEMS; i++) {
-      copies.push(checkedCopy(problems, `[${i}]`, agents[i]))
+      copies.push(checkedCopy(problems, i, agents[i]))
     }
     throwIfAny('INVALID_AGENT', problems)
     return this.#put(() => copies)
@@ -116,25 +116,46 @@ export class Agents<M extends Mode> {
  * A copy of the known fields, each read once, those of a class instance's prototype too: what a caller changes afterwards changes
  * nothing here. What is wrong with it is added to the problems.
  */
-function checkedCopy(problems: Problem[], path: string, agent: unknown): StoredAgent {
-  const copy: Record<string, unknown> = {}
+function checkedCopy(problems: Problem[], index: number, agent: unknown): StoredAgent {
   if (typeof agent !== 'object' || agent === null || Array.isArray(agent)) {
-    problems.push({ path, message: `must be an agent { id, ... }, got ${shown(agent)}` })
-    return copy as unknown as StoredAgent
+    problems.push({
+      path: `[${index}]`,
+      message: `must be an agent { id, ... }, got ${shown(agent)}`,
+    })
+    return {} as StoredAgent
   }
+  const known = problems.length
+  // A spread copies a plain object many times faster than a loop over names does.
+  const isPlain = Object.getPrototypeOf(agent) === Object.prototype && !hasOddField(agent)
+  const copy: Record<string, unknown> = isPlain ? { ...agent } : copyByName(problems, agent)
+  for (const field in copy) if (copy[field] === undefined) delete copy[field]
+  const tags = copy['tags']
+  if (Array.isArray(tags) && tags.length <= MAX_TAGS) copy['tags'] = [...tags]
+  agentProblems(problems, copy)
+  for (let i = known; i < problems.length; i++) {
+    const { path, message } = problems[i]
+    problems[i] = { path: path === '' ? `[${index}]` : `[${index}].${path}`, message }
+  }
+  return copy as unknown as StoredAgent
+}
+
+function hasOddField(agent: object): boolean {
+  for (const field in agent) if (!KNOWN.has(field)) return true
+  return false
+}
+
+function copyByName(problems: Problem[], agent: object): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
   for (const name in agent) {
     if (KNOWN.has(name)) continue
     const message = `has ${shown(name)}, which is not a field of an agent: ${FIELDS.join(', ')}`
-    problems.push({ path, message })
+    problems.push({ path: '', message })
   }
-  for (let i = 0; i < FIELDS.length; i++) {
-    const value = (agent as Agent)[FIELDS[i]]
-    if (value !== undefined) copy[FIELDS[i]] = value
+  for (const field of FIELDS) {
+    const value = (agent as Agent)[field]
+    if (value !== undefined) copy[field] = value
   }
-  const tags = copy['tags']
-  if (Array.isArray(tags) && tags.length <= MAX_TAGS) copy['tags'] = [...tags]
-  agentProblems(problems, path, copy)
-  return copy as unknown as StoredAgent
+  return copy
 }
 
 function checkedIds(ids: readonly string[]): readonly string[] {
@@ -149,48 +170,40 @@ function checkedIds(ids: readonly string[]): readonly string[] {
   return copy as readonly string[]
 }
 
-function agentProblems(
-  problems: Problem[],
-  path: string,
-  fields: Readonly<Record<string, unknown>>,
-): void {
-  name(problems, `${path}.id`, fields['id'])
-  if (fields['exitIp'] !== undefined) name(problems, `${path}.exitIp`, fields['exitIp'])
-  placeProblems(problems, path, fields)
-  text(problems, `${path}.city`, fields['city'], MAX_TEXT)
-  text(problems, `${path}.url`, fields['url'], MAX_URL)
-  tagsProblems(problems, `${path}.tags`, fields['tags'])
+function agentProblems(problems: Problem[], fields: Readonly<Record<string, unknown>>): void {
+  name(problems, 'id', fields['id'])
+  if (fields['exitIp'] !== undefined) name(problems, 'exitIp', fields['exitIp'])
+  placeProblems(problems, fields)
+  text(problems, 'city', fields['city'], MAX_TEXT)
+  text(problems, 'url', fields['url'], MAX_URL)
+  tagsProblems(problems, 'tags', fields['tags'])
   const { asn, weight, maxConcurrency } = fields
-  if (asn !== undefined) expectInteger(problems, `${path}.asn`, asn, 0, 4_294_967_295)
+  if (asn !== undefined) expectInteger(problems, 'asn', asn, 0, 4_294_967_295)
   if (maxConcurrency !== undefined) {
-    expectInteger(problems, `${path}.maxConcurrency`, maxConcurrency, 1, 65_535)
+    expectInteger(problems, 'maxConcurrency', maxConcurrency, 1, 65_535)
   }
   if (weight !== undefined && !(typeof weight === 'number' && weight > 0 && weight <= 1e6)) {
     const message = `must be a number above 0, to 1000000, got ${shown(weight)}`
-    problems.push({ path: `${path}.weight`, message })
+    problems.push({ path: 'weight', message })
   }
 }
 
-function placeProblems(
-  problems: Problem[],
-  path: string,
-  fields: Readonly<Record<string, unknown>>,
-): void {
+function placeProblems(problems: Problem[], fields: Readonly<Record<string, unknown>>): void {
   const { country, region, lat, lon } = fields
   if (country !== undefined && !(typeof country === 'string' && isCountry(country))) {
     const message = `must be an ISO 3166-1 alpha-2 code in upper case, got ${shown(country)}`
-    problems.push({ path: `${path}.country`, message })
+    problems.push({ path: 'country', message })
   }
   if (region !== undefined) {
     const fits = typeof region === 'string' && REGION.test(region)
     if (!fits || region.slice(0, 2) !== country) {
       const message = `must be an ISO 3166-2 code of its country, got ${shown(region)}`
-      problems.push({ path: `${path}.region`, message })
+      problems.push({ path: 'region', message })
     }
   }
   if (lat === undefined && lon === undefined) return
-  degrees(problems, `${path}.lat`, lat, 90)
-  degrees(problems, `${path}.lon`, lon, 180)
+  degrees(problems, 'lat', lat, 90)
+  degrees(problems, 'lon', lon, 180)
 }
 
 function degrees(problems: Problem[], path: string, value: unknown, most: number): void {

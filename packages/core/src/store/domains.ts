@@ -6,8 +6,8 @@ import type { Changes } from './store.ts'
 export interface Domain {
   readonly handle: number
   readonly name: string
-  /** Versions of the domain are above this: it was unknown before. */
-  readonly bornVersion: number
+  /** Of changes up to this version not all are known any more, or the domain was not. */
+  floor: number
   /** The version of its newest change; 0 before the first. */
   version: number
   /** Leases on their way. */
@@ -56,7 +56,7 @@ export class Domains {
     const domain: Domain = {
       handle,
       name,
-      bornVersion: version,
+      floor: version,
       version: 0,
       inFlight: 0,
       dispatched: 0,

@@ -32,19 +32,23 @@ export class MemoryFleet {
 
   /** Answers the version then: one further for each agent. */
   put(agents: readonly StoredAgent[]): number {
-    if (this.#agents.size + agents.length > this.#maxAgents) {
-      const fresh = new Set<string>()
-      for (const { id } of agents) if (this.#agents.get(id) === null) fresh.add(id)
-      const total = this.#agents.size + fresh.size
-      if (total > this.#maxAgents) {
-        throw new OstlerError(
-          'FLEET_FULL',
-          `the fleet must not exceed maxAgents = ${this.#maxAgents} agents, got ${total}`,
-        )
-      }
-    }
+    if (this.#agents.size + agents.length > this.#maxAgents) this.#checkRoom(agents)
     for (const agent of agents) this.#agents.set(agent.id, agent, ++this.#version)
     return this.#version
+  }
+
+  #checkRoom(agents: readonly StoredAgent[]): void {
+    let fresh = 0
+    for (const { id } of agents) if (this.#agents.get(id) === null) fresh++
+    if (this.#agents.size + fresh <= this.#maxAgents) return
+    // Too many, unless some of the new ones come more than once.
+    const names = new Set(
+      agents.filter(({ id }) => this.#agents.get(id) === null).map(({ id }) => id),
+    )
+    const total = this.#agents.size + names.size
+    if (total <= this.#maxAgents) return
+    const message = `the fleet must not exceed maxAgents = ${this.#maxAgents} agents, got ${total}`
+    throw new OstlerError('FLEET_FULL', message)
   }
 
   /** Answers the version then. */

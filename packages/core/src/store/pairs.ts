@@ -120,8 +120,7 @@ export class Pairs {
       return domain.quiet
     }
     // A version from before the domain was known, or from an earlier life of it, says nothing of this one.
-    const reset =
-      sinceVersion !== 0 && (sinceVersion > version || sinceVersion <= domain.bornVersion)
+    const reset = sinceVersion !== 0 && (sinceVersion > version || sinceVersion <= domain.floor)
     const changes = this.#records.changesSince(domain, reset ? 0 : sinceVersion, nowMs)
     return { version, reset, changes, incident }
   }

@@ -164,15 +164,17 @@ export class Records {
     return words[word + EPOCH]
   }
 
-  /** What changed in a domain after `version`, oldest first, without what is forgotten. O(changes). */
+  /** What changed in a domain after `version`, oldest first; from 0 on without what is forgotten. O(changes). */
   changesSince(domain: Domain, version: number, nowMs: number): Change[] {
     const changes: Change[] = []
     for (let handle = domain.last; handle >= 0; handle = this.#word(handle, BEFORE) - 1) {
       const { instants } = this.#chunks[handle >>> CHUNK_BITS]
       if (instants[(handle & IN_CHUNK) * INSTANTS + VERSION] <= version) break
       const record = this.read(handle)
-      if (nowMs >= record.forgetAtMs) continue
-      changes.push({ exit: this.#exits.at(this.#word(handle, EXIT)), record })
+      const forgotten = nowMs >= record.forgetAtMs
+      if (forgotten && version === 0) continue
+      const exit = this.#exits.at(this.#word(handle, EXIT))
+      changes.push({ exit, record: forgotten ? null : record })
     }
     return changes.reverse()
   }
@@ -194,7 +196,10 @@ export class Records {
   }
 
   #drop(handle: number, domain: Domain): void {
-    const { bytes } = this.#chunks[handle >>> CHUNK_BITS]
+    const { bytes, instants } = this.#chunks[handle >>> CHUNK_BITS]
+    // Who has not seen the record's last change would never hear of it now, and must start anew.
+    const version = instants[(handle & IN_CHUNK) * INSTANTS + VERSION]
+    domain.floor = Math.max(domain.floor, version - 1)
     bytes[(handle & IN_CHUNK) * BYTES + FLAGS] = 0
     this.#probes.delete(handle)
     this.#manuals.delete(handle)
