@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { distanceKm } from '../../../packages/core/src/geo/sphere.ts'
 import type { Fleet } from '../../../packages/core/src/pick/fleet.ts'
 import {
+  bitOf,
   EVERYWHERE,
   Outward,
   type Cell,
+  type DeadKids,
   type Place,
 } from '../../../packages/core/src/pick/localities.ts'
 import { applyTo, churn, fleetOf, numbersOf, put } from './rig.ts'
@@ -23,7 +25,7 @@ function placesOf(fleet: Fleet): Place[] {
   return [...new Set(numbersOf(fleet).map((agent) => fleet.placeOf(agent)))]
 }
 
-function walked(fleet: Fleet, at: { lat: number; lon: number }, dead: ReadonlySet<Cell> | null) {
+function walked(fleet: Fleet, at: { lat: number; lon: number }, dead: DeadKids | null) {
   const outward = new Outward()
   outward.start(fleet.gazetteer.pyramid.root, at.lat, at.lon)
   const seen: { place: Place; km: number }[] = []
@@ -119,7 +121,9 @@ describe('the walk outward', () => {
         for (let i = 0; i < level && cell.parent !== null && cell.parent.parent !== null; i++)
           cell = cell.parent
         const alive = placesOf(fleet).filter((place) => !isIn(place.cell, cell))
-        expect(walked(fleet, at, new Set([cell]))).toEqual(sortedFrom(alive, at))
+        expect(walked(fleet, at, new Map([[cell.parent as Cell, bitOf(cell)]]))).toEqual(
+          sortedFrom(alive, at),
+        )
       }),
     )
   })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseGeo, type Agent } from '@ostler/core'
 import type { Fleet } from '../../../packages/core/src/pick/fleet.ts'
-import type { Cell } from '../../../packages/core/src/pick/localities.ts'
+import { bitOf, type Cell, type DeadKids } from '../../../packages/core/src/pick/localities.ts'
 import { nameOf, Steps } from '../../../packages/core/src/pick/steps.ts'
 import { fleetOf, put } from './rig.ts'
 
@@ -17,11 +17,7 @@ const AGENTS: readonly Agent[] = [
   { id: 'unknown' },
 ]
 
-function stepsOf(
-  fleet: Fleet,
-  geo: string | null,
-  dead: ReadonlySet<Cell> | null = null,
-): string[] {
+function stepsOf(fleet: Fleet, geo: string | null, dead: DeadKids | null = null): string[] {
   const steps = new Steps(fleet)
   const names: string[] = []
   // Twice: what the first walk remembers must not change the second.
@@ -184,7 +180,7 @@ describe('the steps of', () => {
       Array.from({ length: 40 }, (_, i) => ({ id: `a${i}`, city: `${i}`, lat: i * 2, lon: 0 })),
     )
     const far = fleet.placeOf(35).cell as Cell
-    expect(stepsOf(fleet, '0,0', new Set([far]))).toEqual(
+    expect(stepsOf(fleet, '0,0', new Map([[far.parent as Cell, bitOf(far)]]))).toEqual(
       Array.from({ length: 40 }, (_, i) => `${i}`).filter((name) => name !== '35'),
     )
   })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { exitOf, type StoredAgent } from '../../../packages/core/src/pick/agent.ts'
 import { Fleet } from '../../../packages/core/src/pick/fleet.ts'
-import type { Cell } from '../../../packages/core/src/pick/localities.ts'
+import { bitOf, type Cell } from '../../../packages/core/src/pick/localities.ts'
 import { View, type Judge, type Phase } from '../../../packages/core/src/pick/view.ts'
 import { applyTo, churn, fleetOf, numbersOf, put, type Churn } from './rig.ts'
 
@@ -48,7 +48,9 @@ function expectTrue(
   for (const agent of up.filter((number) => phaseOf(number) === 'available')) {
     for (let cell = fleet.placeOf(agent).cell; cell !== null; cell = cell.parent) alive.add(cell)
   }
-  for (const cell of view.dead) expect(alive.has(cell)).toBe(false)
+  for (const [cell, kids] of view.dead) {
+    for (const kid of cell.kids) if ((kids & bitOf(kid)) !== 0) expect(alive.has(kid)).toBe(false)
+  }
   for (const agent of up) {
     const place = fleet.placeOf(agent)
     const healthy = up.filter(
@@ -134,6 +136,25 @@ describe('a view', () => {
     put(fleet, ...agents.map((agent) => ({ ...agent, country: 'AT' })))
     view.catchUp()
     expectTrue(view, fleet, pairs, 1)
+  })
+
+  test('follows an agent from one exit to another, and leaves it be where nothing it reads has changed', () => {
+    const fleet = fleetOf([{ id: 'a', exitIp: 'e1', country: 'DE' }])
+    const view = new View('shop.example', fleet, judge)
+    view.apply('e1', { untilMs: 10 }, 1)
+    for (const [exitIp, excluded] of [
+      ['e2', 0],
+      ['e1', 1],
+      [undefined, 0],
+      ['e1', 1],
+    ] as const) {
+      put(fleet, { id: 'a', country: 'DE', ...(exitIp !== undefined && { exitIp }) })
+      view.catchUp()
+      expect(view.excluded.size).toBe(excluded)
+    }
+    const { version } = fleet
+    put(fleet, { id: 'a', country: 'DE', exitIp: 'e1', weight: 5, tags: ['t'] })
+    expect(fleet.version).toBe(version)
   })
 
   test('lets go of so many that are due an instant, and says whether more is', () => {

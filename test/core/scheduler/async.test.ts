@@ -251,7 +251,10 @@ describe('a scheduler on a store that answers by promises', () => {
   })
 
   test('has the breaker’s verdict once a report has resolved', async () => {
-    const scheduler = new Scheduler({ store: asyncStore(memoryStore()), breaker: { threshold: 1 } })
+    const slowly = (method: string): Promise<void> =>
+      method === 'agents' ? new Promise((resolve) => void setImmediate(resolve)) : Promise.resolve()
+    const store = asyncStore(memoryStore(), slowly)
+    const scheduler = new Scheduler({ store, breaker: { threshold: 1 } })
     await scheduler.agents.upsert([{ id: 'a' }, { id: 'b' }])
     const pick = await scheduler.pick({ domain: 'shop.example', pin: ['a'] })
     if (pick.kind !== 'picked') throw new Error(pick.cause)

@@ -44,7 +44,8 @@ describe('a clock that steps back', () => {
   })
 
   test('keeps the excluded excluded, and leases as long as they were', () => {
-    scheduler.agents.upsert([{ id: 'a', maxConcurrency: 1 }])
+    scheduler.agents.upsert([{ id: 'a', maxConcurrency: 1 }, { id: 'b' }])
+    scheduler.exclude('b', 'shop.example', START_MS + 85_000)
     scheduler.report(picked().lease, { kind: 'challenged' })
     clock.set(START_MS - MINUTE_MS)
     expect(scheduler.pick(request)).toMatchObject({
@@ -56,6 +57,9 @@ describe('a clock that steps back', () => {
     expect(lease).toMatchObject({ pickedAtMs: START_MS + 30_000, deadlineMs: START_MS + 90_000 })
     clock.set(START_MS)
     expect(scheduler.pick(request)).toMatchObject({ cause: 'at_capacity' })
+    const elsewhere = picked({ url: 'https://news.example/', seed: 1, pin: ['b'] })
+    expect(elsewhere.lease).toMatchObject({ pickedAtMs: START_MS + 30_000 })
+    expect(() => picked({ pin: ['b'], deadlineMs: START_MS + 20_000 })).toThrow(/after now/)
     clock.set(START_MS + 90_000)
     expect(scheduler.pick(request).kind).toBe('picked')
   })

@@ -100,6 +100,22 @@ describe('withAgent', () => {
     expect([...seen].sort()).toEqual(['a', 'c'])
   })
 
+  test('goes to another agent even where the one that failed would be chosen again', async () => {
+    scheduler.agents.upsert([{ id: 'strong', weight: 1e6 }])
+    scheduler.agents.remove(['b', 'c'])
+    const seen: string[] = []
+    const result = await scheduler.withAgent(
+      request,
+      (agent) => {
+        seen.push(agent.id)
+        return { status: 407 }
+      },
+      { attempts: 3 },
+    )
+    expect(seen).toEqual(['strong', 'a'])
+    expect(result).toMatchObject({ kind: 'done', outcome: { kind: 'agent_error' } })
+  })
+
   test('reports what is thrown as the target’s trouble, and throws it on', async () => {
     const error = new Error('socket hang up')
     const reported: Outcome[] = []

@@ -92,8 +92,8 @@ const keyOf = (level: number, row: number, column: number): number =>
 
 /** A walk over places, nearest first: best-first over the pyramid, O(log places) for each place that it gives. */
 export class Outward {
-  #distances: number[] = []
-  #items: (Cell | Place)[] = []
+  readonly #distances: number[] = []
+  readonly #items: (Cell | Place)[] = []
   #lat = 0
   #lon = 0
   #sin = 0

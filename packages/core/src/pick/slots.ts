@@ -96,7 +96,7 @@ export class Slots {
   /** Forgets the store's word on full agents while they are few, to ask it anew. False where there is nothing to forget. */
   letGoOfFew(): boolean {
     if (this.#holds.size === 0 || this.#holds.size > FEW_HOLDS) return false
-    for (const agent of [...this.#holds.keys()]) this.#letGo(agent)
+    for (const agent of this.#holds.keys()) this.#letGo(agent)
     return true
   }
 
@@ -151,7 +151,7 @@ export class Slots {
       deadlines.push(this.#deadlines.at(handle))
     }
     const hold = this.#holds.get(agent)
-    for (let i = 0; hold !== undefined && i < hold.slots; i++) deadlines.push(hold.busyUntilMs)
+    if (hold !== undefined) deadlines.push(...Array<number>(hold.slots).fill(hold.busyUntilMs))
     deadlines.sort((a, b) => a - b)
     return deadlines[surplus - 1] ?? Infinity
   }

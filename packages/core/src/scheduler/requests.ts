@@ -1,7 +1,6 @@
 import type { Agent } from '../pick/agent.ts'
-import type { Lease } from '../store/store.ts'
 import type { Health, PairState } from '../health/record.ts'
-import type { Verdict } from '../store/store.ts'
+import type { Lease, Verdict } from '../store/store.ts'
 
 /** What an embedder asks of `admit` and `peek`. */
 export interface AdmitRequest {

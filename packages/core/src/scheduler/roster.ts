@@ -89,7 +89,7 @@ export class Roster {
   }
 
   #clear(): void {
-    for (const agent of [...this.fleet.values()]) this.#remove(agent.id)
+    for (const { id } of Array.from(this.fleet.values())) this.#remove(id)
     this.#downUntilMs.clear()
     this.#exitUntilMs.clear()
   }
