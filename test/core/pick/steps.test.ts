@@ -115,7 +115,7 @@ const CASES: readonly (readonly [string, string | null, readonly string[]])[] = 
   ['a vetoed country of a continent', 'EU,-DE;strict', ['EU']],
   [
     'a radius around a point: places no farther',
-    '48.21,16.37;radius=400',
+    '48.21,16.37;radius=450',
     ['AT/Vienna', 'DE/Munich'],
   ],
   [

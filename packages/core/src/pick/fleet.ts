@@ -1,8 +1,8 @@
-import { DEFAULT_CONCURRENCY, exitOf, type StoredAgent } from './agent.ts'
+import { DEFAULT_CONCURRENCY, type StoredAgent } from './agent.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
 import { Exits } from './exits.ts'
 import { ExpiryHeap } from './expiry.ts'
-import { Gazetteer, placeKey } from './gazetteer.ts'
+import { Gazetteer, placeKey, standsAlike } from './gazetteer.ts'
 import type { Cell, Place } from './localities.ts'
 import { Ranges } from './ranges.ts'
 
@@ -193,20 +193,21 @@ export class Fleet {
 
   #replace(number: number, agent: StoredAgent): void {
     const former = this.agents[number] as StoredAgent
-    const moves = this.placeOf(number).key !== placeKey(agent)
-    const exitChanges = exitOf(former) !== exitOf(agent) || former.exitIp !== agent.exitIp
-    if (moves || exitChanges) {
+    this.agents[number] = agent
+    this.#describe(number, agent)
+    const stays = standsAlike(former, agent) || this.placeOf(number).key === placeKey(agent)
+    const keepsExit = former.exitIp === agent.exitIp
+    if (former.city !== agent.city) this.placeOf(number).name = null
+    if (stays && keepsExit && former.drained === agent.drained) return
+    if (!stays || !keepsExit) {
       this.#setUp(number, false)
       this.#note(number)
     }
-    if (exitChanges) {
+    if (!keepsExit) {
       this.#exits.leave(number, former)
       this.#exits.join(number, agent)
     }
-    this.agents[number] = agent
-    this.placeOf(number).name = null
-    this.#describe(number, agent)
-    if (moves) {
+    if (!stays) {
       this.#leavePlace(number)
       this.#enterPlace(number, this.gazetteer.placeFor(agent))
     }

@@ -95,6 +95,11 @@ export function locate(agent: Agent): { readonly lat: number; readonly lon: numb
   return agent.country === undefined ? null : (centreOf(agent.country) ?? null)
 }
 
+/** Whether two agents say the same of where they are. */
+export function standsAlike(a: Agent, b: Agent): boolean {
+  return a.lat === b.lat && a.lon === b.lon && a.country === b.country && a.region === b.region
+}
+
 /** Agents of one key are at one place. */
 export function placeKey(agent: Agent): number | string {
   const country = agent.country === undefined ? NO_COUNTRY : countryIndex(agent.country)
