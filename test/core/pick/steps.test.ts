@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseGeo, type Agent } from '@ostler/core'
+import { countryIndex, parseGeo, type Agent } from '@ostler/core'
 import type { Fleet } from '../../../packages/core/src/pick/fleet.ts'
 import { bitOf, type Cell, type DeadKids } from '../../../packages/core/src/pick/localities.ts'
 import { nameOf, Steps } from '../../../packages/core/src/pick/steps.ts'
@@ -129,6 +129,21 @@ const CASES: readonly (readonly [string, string | null, readonly string[]])[] = 
 describe('the steps of', () => {
   test.each(CASES)('%s', (_, geo, names) => {
     expect(stepsOf(fleetOf(AGENTS), geo)).toEqual(names)
+  })
+
+  test('a country and a continent of one code are told apart', () => {
+    const fleet = fleetOf([
+      { id: 'us', country: 'US' },
+      { id: 'nam', country: 'NA' },
+    ])
+    const steps = new Steps(fleet)
+    const first = (geo: string) => {
+      steps.start(parseGeo(geo), null)
+      return steps.next()
+    }
+    expect(first('NA;strict')).toMatchObject({ label: 'NA', countries: [countryIndex('US')] })
+    const namibia = { label: 'country:NA', countries: [countryIndex('NA')] }
+    expect(first('country:NA;strict')).toMatchObject(namibia)
   })
 
   test('a walk hold no agent of a vetoed country', () => {
