@@ -190,9 +190,7 @@ export class MemoryHealth {
     known: Domain | undefined,
     nowMs: number,
   ): Acquired {
-    const { leaseId, viewVersion, health } = request
-    // A caller whose clock lags behind the store's still gets as long as it asked for.
-    const deadlineMs = request.deadlineMs + (nowMs - request.nowMs)
+    const { leaseId, deadlineMs, viewVersion, health } = request
     const { agentId, exit } = request.candidates[index]
     this.#makeRoomForLease(nowMs)
     const domain = known ?? this.#pairs.addDomain(request.domain, nowMs)
