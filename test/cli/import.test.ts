@@ -166,6 +166,38 @@ describe('csv', () => {
     expect(agents).toEqual([{ id: 'a "1"', city: 'Graz, AT', url: 'http://192.0.2.1:80' }])
   })
 
+  test('takes agents without url by their id, as JSON does', async () => {
+    const { agents, report } = await imported(
+      'id,country,city,lat,lon,exit_ip,tags\nvie1,AT,Vienna,48.2,16.4,203.0.113.7,fast|home\n,AT,,,,,\n',
+    )
+    expect(agents).toEqual([
+      {
+        id: 'vie1',
+        country: 'AT',
+        city: 'Vienna',
+        lat: 48.2,
+        lon: 16.4,
+        exitIp: '203.0.113.7',
+        tags: ['fast', 'home'],
+      },
+    ])
+    expect(report).toContain('line 3: has no host')
+  })
+
+  test('takes a row with an id and no endpoint; half an endpoint is bad', async () => {
+    const { agents, report } = await imported(
+      'id,host,port\na,192.0.2.1,80\nb,,\nc,192.0.2.1,\nd,,80\n',
+    )
+    expect(agents).toEqual([{ id: 'a', url: 'http://192.0.2.1:80' }, { id: 'b' }])
+    expect(report).toContain('line 4: port must be')
+    expect(report).toContain('line 5: has no host')
+  })
+
+  test('is not seen in a lone word, but taken where it is said', async () => {
+    expect((await imported('id\nvie1\n')).code).toBe(2)
+    expect((await imported('id\nvie1\n', '--format', 'csv')).agents).toEqual([{ id: 'vie1' }])
+  })
+
   const bad: readonly (readonly [row: string, reason: RegExp])[] = [
     ['192.0.2.1,80,DE', /has 3 fields, the header has 5/],
     ['192.0.2.1,80,DE,1,2,3', /has 6 fields/],
@@ -328,7 +360,7 @@ test('accounts for every entry: an agent, a duplicate, or bad', async () => {
   const { out } = await ostler(['import', file('a:1\nb:1\na:1\nbad\n\n# no entry\nc:1')])
   expect(out).toContain('3 agents, 3 exits')
   expect(out).toContain('read       5 entries')
-  expect(out).toContain('folded     1 duplicates')
+  expect(out).toContain('folded     1 duplicate\n')
   expect(out).toContain('bad        1')
 })
 
@@ -336,6 +368,7 @@ test('with --strict writes nothing if a line is bad', async () => {
   const path = freshPath()
   const { code, err } = await ostler(['import', file('a:1\nbad'), '--strict', '--out', path])
   expect(code).toBe(2)
+  expect(err).toContain('has 1 bad entry, and --strict is set')
   expect(err).toContain('line 2: ')
   expect(() => statSync(path)).toThrow('ENOENT')
 })

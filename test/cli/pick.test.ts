@@ -175,6 +175,12 @@ test('shows why, readable at 80 columns', async () => {
   for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
 })
 
+test('calls an agent resting that is excluded by hand for all domains', async () => {
+  const state = file({ exclusions: [{ agent: 'vie1', domain: '*', forMs: 120_000 }] })
+  const argv = ['pick', 'shop.example', '--agents', agents, '--geo', VIENNA, '--state', state]
+  expect((await ostler([...argv, '--why'])).out).toMatch(/^ {2}vie1 +Vienna +0 km +resting$/m)
+})
+
 test('stays within 80 columns whatever agents are called', async () => {
   const long: readonly Agent[] = [
     { id: 'x'.repeat(128), country: 'DE', city: 'Y'.repeat(200), exitIp: 'z'.repeat(128), asn: 1 },

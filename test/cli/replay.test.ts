@@ -105,7 +105,7 @@ test('reports bad lines by number and goes on', async () => {
   const log = [line('a', 0), ...bad, line('a', 1)].join('\r\n')
   const { code, out, err } = await ostler(['replay', file(log)])
   expect(code).toBe(0)
-  expect(out).toContain('2 requests of 1 clients')
+  expect(out).toContain('2 requests of 1 client, ')
   expect(out).toContain('8 of 11 lines are no requests')
   const numbers = [...err.matchAll(/^line (\d+): /gm)].map(([, number]) => Number(number))
   expect(numbers).toEqual([2, 4, 5, 6, 7, 8, 9, 10])

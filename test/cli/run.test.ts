@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { builtinScenario, placeFleet } from '@ostler/simulator'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { tourText } from '../../packages/cli/src/commands/start.ts'
 import { tiny } from '../simulator/tiny.ts'
 import { file, freshPath, ostler } from './rig.ts'
 
@@ -23,7 +25,7 @@ test.each(['', 'simulate', 'pick', 'import', 'replay', 'start'])(
     expect(code).toBe(0)
     expect(err).toBe('')
     expect(out).toMatch(/^Usage: ostler /)
-    for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(90)
+    for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
   },
 )
 
@@ -51,6 +53,26 @@ test.each([
   expect(out).toBe('')
   expect(err).not.toMatch(/^ +at /m)
   if (argv.length > 0) expect(err).toMatch(/^ostler: /)
+})
+
+test('gives errors of the command line a code, in one sentence', async () => {
+  expect((await ostler(['pick', 'shop.example', '--sead', '1'])).err).toBe(
+    "ostler: unknown option '--sead' (USAGE)\n(Did you mean --seed?)\n(--help says more)\n",
+  )
+  expect((await ostler(['simulate', '--seed', '1.5'])).err).toMatch(
+    /^ostler: .* got "1\.5" \(USAGE\)$/m,
+  )
+})
+
+test('reads standard input for one file only', async () => {
+  for (const argv of [
+    ['pick', 'shop.example', '--state', '-', '--agents', '-'],
+    ['replay', '-', '--tier', '-'],
+  ]) {
+    const { code, err } = await ostler(argv, { stdin: '[]' })
+    expect(code).toBe(2)
+    expect(err).toBe('ostler: only one file can be standard input, got - for two (USAGE)\n')
+  }
 })
 
 test('shows where an error comes from only when asked', async () => {
@@ -110,9 +132,16 @@ describe('simulate', () => {
     const path = freshPath('report.html')
     expect((await ostler(['simulate', scenario, '--html', path])).code).toBe(0)
     expect(readFileSync(path, 'utf8')).toMatch(/^<!doctype html>/)
-    const { code, err } = await ostler(['simulate', scenario, '--html', '/nowhere/report.html'])
+  })
+
+  test('does not lose the run over a page that it cannot write', async () => {
+    const argv = ['simulate', scenario, '--html', '/nowhere/report.html']
+    const { code, out, err } = await ostler(argv)
     expect(code).toBe(2)
-    expect(err).toContain('cannot write /nowhere/report.html')
+    expect(out).toBe((await ostler(['simulate', scenario])).out)
+    expect(err).toContain(
+      'ostler: cannot write /nowhere/report.html: there is no such folder (ENOENT)\n',
+    )
   })
 
   test('draws progress on a terminal, and wipes it out', async () => {
@@ -150,6 +179,13 @@ describe('as a program', () => {
     expect(JSON.parse(String(stdout))).toHaveLength(3_000)
   })
 
+  test.skipIf(!existsSync('/dev/full'))('says in a sentence that the disk is full', () => {
+    const command = `"${process.execPath}" "${main}" --help > /dev/full`
+    const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
+    expect(status).toBe(1)
+    expect(stderr).toBe('ostler: cannot write standard output: the disk is full (ENOSPC)\n')
+  })
+
   test('ends quietly when its reader goes away', () => {
     const lines = file(Array.from({ length: 9_000 }, (_, i) => `192.0.2.1:${i + 1}`).join('\n'))
     const command = `"${process.execPath}" "${main}" import "${lines}" --out - | head -n 1`
@@ -157,4 +193,10 @@ describe('as a program', () => {
     expect(stdout).toBe('[\n')
     expect(stderr).not.toMatch(/EPIPE|Error|^ +at /m)
   })
+})
+
+test('the tour keeps to 80 columns', () => {
+  const text = tourText(placeFleet(builtinScenario('quick'), 1).agents)
+  expect(text).toContain('One pick, explained: ')
+  for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
 })

@@ -21,6 +21,7 @@ describe('docs/semantics.md', () => {
   for (const { name, keepers, tests } of laws) {
     it(`leads from ${name} to its function and its property`, () => {
       const files = keepers.filter((word) => word.endsWith('.ts'))
+      expect(keepers.length, 'a file and its function').toBeGreaterThan(files.length)
       const sources = files.map((file) => read(`packages/core/src/${file}`))
       expect(files.length).toBeGreaterThan(0)
       for (const word of keepers.filter((each) => !each.endsWith('.ts'))) {

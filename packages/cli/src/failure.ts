@@ -24,8 +24,14 @@ export function usage(message: string, cause?: unknown): CliFailure {
   return new CliFailure(EXIT.usage, 'USAGE', message, cause)
 }
 
+type Doing = 'read' | 'write'
+
+const MISSING: Readonly<Record<Doing, string>> = {
+  read: 'there is no such file',
+  write: 'there is no such folder',
+}
+
 const FILE_TROUBLE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
   EISDIR: 'it is a folder',
   EACCES: 'permission denied',
   ENOTDIR: 'a part of its path is not a folder',
@@ -35,11 +41,12 @@ const FILE_TROUBLE: Readonly<Record<string, string>> = {
  * A file that cannot be read or written. Naming one that is not there is usage; a full disk is
  * failure.
  */
-export function fileTrouble(doing: string, path: string, error: unknown): CliFailure {
+export function fileTrouble(doing: Doing, path: string, error: unknown): CliFailure {
   const { code = 'IO', message } = error as NodeJS.ErrnoException
-  const known = FILE_TROUBLE[code]
+  const known = code === 'ENOENT' ? MISSING[doing] : FILE_TROUBLE[code]
   const exitCode = known === undefined ? EXIT.failure : EXIT.usage
-  return new CliFailure(exitCode, code, `cannot ${doing} ${path}: ${known ?? message}`, error)
+  const why = known ?? (code === 'ENOSPC' ? 'the disk is full' : message)
+  return new CliFailure(exitCode, code, `cannot ${doing} ${path}: ${why}`, error)
 }
 
 // What the core throws for bad input is the user's to put right; the rest is not.
@@ -54,4 +61,15 @@ export function failureOf(error: unknown): CliFailure {
   }
   const message = error instanceof Error ? error.message : String(error)
   return new CliFailure(EXIT.failure, 'UNEXPECTED', message, error)
+}
+
+/** How a failure is told: one sentence with its code; where it comes from only if it is asked for. */
+export function toldOf(
+  failure: CliFailure,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const sentence = `ostler: ${failure.message} (${failure.code})\n`
+  if (env['OSTLER_DEBUG'] === undefined) return sentence
+  const { cause } = failure
+  return `${sentence}${(cause instanceof Error ? cause.stack : undefined) ?? failure.stack ?? ''}\n`
 }

@@ -56,6 +56,12 @@ export async function* readChunks(io: Io, path: string): AsyncGenerator<Uint8Arr
   }
 }
 
+/** Standard input can be read once. @throws CliFailure USAGE when two files are `-`. */
+export function refuseTwoStdins(...paths: readonly (string | undefined)[]): void {
+  if (paths.filter((path) => path === '-').length < 2) return
+  throw usage('only one file can be standard input, got - for two')
+}
+
 /** How messages call a file. */
 export function nameOf(path: string): string {
   return path === '-' ? 'standard input' : path

@@ -1,3 +1,5 @@
+import { EXIT, fileTrouble, toldOf } from './failure.ts'
+
 /** All that a command has to do with the world outside, so that tests can stand in for it. */
 export interface Io {
   readonly stdin: AsyncIterable<Uint8Array | string>
@@ -14,13 +16,15 @@ export interface Io {
 
 /**
  * The process's own. A reader that goes away (`| head`) ends the process quietly, as it ends other
- * tools.
+ * tools. A full disk is told in a sentence: what was written is not all there is.
  */
 export function processIo(): Io {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
-      throw error
+      const failure = fileTrouble('write', 'standard output', error)
+      if (stream !== process.stderr) process.stderr.write(toldOf(failure, process.env))
+      process.exit(EXIT.failure)
     })
   }
   return {

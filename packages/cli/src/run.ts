@@ -5,7 +5,7 @@ import { pickCommand } from './commands/pick.ts'
 import { replayCommand } from './commands/replay.ts'
 import { simulateCommand } from './commands/simulate.ts'
 import { startCommand } from './commands/start.ts'
-import { EXIT, failureOf } from './failure.ts'
+import { EXIT, failureOf, toldOf } from './failure.ts'
 import type { Io } from './io.ts'
 
 /** Runs one command line (without `node` and the script) and gives its exit code. Never throws. */
@@ -20,11 +20,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     const failure = failureOf(error)
-    io.err(`ostler: ${failure.message} (${failure.code})\n`)
-    if (io.env['OSTLER_DEBUG'] !== undefined) {
-      const { cause } = failure
-      io.err(`${(cause instanceof Error ? cause.stack : undefined) ?? failure.stack ?? ''}\n`)
-    }
+    io.err(toldOf(failure, io.env))
     return failure.exitCode
   }
 }
@@ -38,7 +34,7 @@ function program(io: Io, setExitCode: (code: number) => void): Command {
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'ostler: ')),
+      outputError: (text, write) => write(text.replace(/^error: (.*?)\.?$/m, 'ostler: $1 (USAGE)')),
     })
     .addHelpText('after', EPILOGUE)
   simulateCommand(ostler, io)
@@ -51,7 +47,7 @@ function program(io: Io, setExitCode: (code: number) => void): Command {
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 failed, 2 wrong command line or file, 3 no agent to pick.
-A file named - is standard input. Set OSTLER_DEBUG to see where an error comes from.
+A file named - is standard input. OSTLER_DEBUG=1 shows where errors come from.
 
 Examples:
   ostler simulate --quick

@@ -17,9 +17,11 @@ export interface UrlLike {
 // The one global that is used here: WHATWG URL parsing, which every runtime has.
 declare const URL: new (text: string) => { readonly hostname: string }
 
-const MOST_CHARACTERS = 16_384
+/** The longest target that is looked at. */
+export const MAX_TARGET_CHARACTERS = 16_384
 const MOST_HOST_CHARACTERS = 253
-const FORMS = 'must be a host or a URL of http, https, ws, wss, amqp or amqps'
+const KNOWN_SCHEMES = 'http, https, ws, wss, amqp or amqps'
+const FORMS = `must be a host or a URL of ${KNOWN_SCHEMES}`
 
 const SCHEMES: ReadonlySet<string> = new Set(['http', 'https', 'ws', 'wss', 'amqp', 'amqps'])
 const WITH_AUTHORITY = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
@@ -28,7 +30,8 @@ const WITHOUT_AUTHORITY = /^[a-z][a-z0-9+.-]*:(?!\d+(?:[/?#\\]|$))/i
 const BARE_IPV6 = /^[0-9a-f.]*:[0-9a-f.]*:[0-9a-f.:]*$/i
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/
 const LABEL = /^[a-z0-9_-]{1,63}$/
-const CONTROL = /\p{Cc}/u
+/** What no target may hold. */
+export const CONTROL: RegExp = /\p{Cc}/u
 const DELIMITER = /[/?#\\]/
 
 /**
@@ -71,8 +74,9 @@ function hostOf(target: unknown): string {
   const href = typeof target === 'object' && target !== null && 'href' in target && target.href
   const text = typeof href === 'string' ? href : target
   if (typeof text !== 'string') refuse(shown(target), FORMS)
-  if (text.length > MOST_CHARACTERS) {
-    refuse(nameable(text), `must have at most ${MOST_CHARACTERS} characters, has ${text.length}`)
+  if (text.length > MAX_TARGET_CHARACTERS) {
+    const most = `must have at most ${MAX_TARGET_CHARACTERS} characters`
+    refuse(nameable(text), `${most}, has ${text.length}`)
   }
   const trimmed = text.trim()
   if (CONTROL.test(trimmed)) refuse(nameable(trimmed), 'must have no control characters')
@@ -95,7 +99,10 @@ function authorityOf(text: string): string {
   const url = WITH_AUTHORITY.exec(text)
   let rest = text
   if (url !== null) {
-    if (!SCHEMES.has(url[1].toLowerCase())) refuse(`${shown(url[1])} URL`, FORMS)
+    const scheme = url[1].toLowerCase()
+    if (!SCHEMES.has(scheme)) {
+      refuse('URL', `the scheme ${shown(scheme)} is not supported: it must be ${KNOWN_SCHEMES}`)
+    }
     rest = url[2]
   } else {
     const authority = text.split(DELIMITER, 1)[0]

@@ -79,6 +79,16 @@ function cut(text: string): string {
   return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS - 3)}...` : text
 }
 
+/** What a problem says of a field that nobody asked for; `of` names what it was given to: `a policy`. */
+export function unknownField(name: string, of: string, known: Iterable<string>): string {
+  return `has ${shown(name)}, which is not a field of ${of}: ${[...known].join(', ')}`
+}
+
+/** The path of a field of what stands at `path`; empty for the input itself. */
+export function fieldPath(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`
+}
+
 /** Adds a problem unless `value` is an integer from `least` to `most` (both included). */
 export function expectInteger(
   problems: Problem[],

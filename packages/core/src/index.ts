@@ -60,6 +60,24 @@ export {
 
 export type { Policy, ResolvedPolicy } from './limit/policy.ts'
 export { resolvePolicy } from './limit/policy.ts'
+export {
+  decideWindow,
+  EMPTY_LOG,
+  withHit,
+  withoutHit,
+  type Hit,
+  type HitLog,
+  type WindowDecision,
+} from './limit/window.ts'
+export {
+  EMPTY_TAT,
+  gcraAdmit,
+  gcraRefund,
+  gcraRemaining,
+  gcraRetryMs,
+  type Tat,
+} from './limit/gcra.ts'
+export { permitRetryMs } from './limit/permit.ts'
 
 export { parseGeo, type GeoHint, type GeoWish } from './geo/hint.ts'
 export {

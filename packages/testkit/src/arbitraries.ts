@@ -45,15 +45,16 @@ const HINTS: readonly string[] = [
 
 const TAGS: readonly string[] = ['fast', 'mobile']
 
-const OUTCOME_KINDS: readonly OutcomeKind[] = [
-  'ok',
-  'rate_limited',
-  'challenged',
-  'blocked',
-  'target_error',
-  'agent_error',
-  'neutral',
-]
+/** Every kind: a new one that is missing here does not compile. */
+const OUTCOME_KINDS = Object.keys({
+  ok: true,
+  rate_limited: true,
+  challenged: true,
+  blocked: true,
+  target_error: true,
+  agent_error: true,
+  neutral: true,
+} satisfies Record<OutcomeKind, true>) as readonly OutcomeKind[]
 
 /** Where an agent may be: a city or close by, a country without coordinates, or nowhere. */
 export const placeArbitrary: fc.Arbitrary<Omit<Agent, 'id'>> = fc.oneof(

@@ -33,7 +33,11 @@ const LINES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['an option without its value', ['pick', url, '--geo'], /'--geo <hint>' argument missing/],
   ['an argument too many', ['pick', url, 'x', '--agents', AGENTS], /too many arguments/],
   ['pick without a url', ['pick'], /missing required argument 'url'/],
-  ['pick of a file url', ['pick', 'file:///x', '--agents', AGENTS], /"file" URL: must be a host/],
+  [
+    'pick of a file url',
+    ['pick', 'file:///x', '--agents', AGENTS],
+    /the scheme "file" is not supported/,
+  ],
   ['pick of bad credentials', ['pick', `http://me:${SECRET}@:x`, '--agents', AGENTS], /must be a/],
   ['pick near nowhere', ['pick', url, '--geo', 'XX', '--agents', AGENTS], /XX is no ISO.*Forms/],
   ['pick by a bad seed', ['pick', url, '--seed', '-1'], /from 0 to 4294967295, got "-1"/],

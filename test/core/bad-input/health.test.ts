@@ -46,10 +46,16 @@ describe('report refuses a lease', () => {
 })
 
 const KIND = /outcome\.kind must be one of ok, rate_limited, .*neutral, got /
+const SHAPE = /outcome must be \{ kind, \.\.\. \}, got /
 const OUTCOMES: readonly (readonly [string, unknown, RegExp])[] = [
-  ['nothing', undefined, KIND],
-  ['null', null, KIND],
-  ['a kind alone', 'blocked', KIND],
+  ['nothing', undefined, SHAPE],
+  ['null', null, SHAPE],
+  ['a kind alone', 'blocked', SHAPE],
+  [
+    'a misspelt field',
+    { kind: 'ok', latency: 3 },
+    /has "latency", which is not a field of an outcome: kind, /,
+  ],
   ['no kind', {}, /outcome\.kind must be one of .*got undefined/],
   ['an unknown kind', { kind: 'banned' }, /got "banned"/],
   ['toString for a kind', { kind: 'toString' }, /got "toString"/],
@@ -236,7 +242,7 @@ describe('withAgent refuses, and dispatches nothing:', () => {
       expectRefusal(
         await thrownBy(() => call),
         'INVALID_OUTCOME',
-        /outcome\.(kind|latencyMs) must be/,
+        /outcome(\.kind|\.latencyMs)? must be/,
       )
       expect([inFlight(), used.scheduler.health('shop.example')]).toEqual(before)
     },

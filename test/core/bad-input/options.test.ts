@@ -18,13 +18,13 @@ const tiersOf = (tier: unknown) => ({ store, tiers: { free: tier } })
 const OPTIONS: readonly Case[] = [
   ['no options', undefined, /options must be an object, got undefined/],
   ['null', null, /options must be an object, got null/],
-  ['a store in place of options', store, /"mode" is not an option: store, tiers/],
+  ['a store in place of options', store, /options has "mode", which is not a field.*: store, t/],
   ['no store', {}, /store must be a store, such as memoryStore\(\), got undefined/],
   ['null for a store', { store: null }, /store must be a store.*got null/],
   ['the store function itself', { store: memoryStore }, /store must be a store.*got a function/],
   ['a store of no mode', { store: { ...store, mode: 'fast' } }, /store must be a store/],
   ['half a store', { store: { ...store, settle: 1 } }, /store must be a store; it lacks settle/],
-  ['a misspelt option', { store, leaseMS: 5 }, /"leaseMS" is not an option: store.*leaseMs/],
+  ['a misspelt option', { store, leaseMS: 5 }, /has "leaseMS", which is not a.*leaseMs/],
   ['an array of tiers', { store, tiers: [] }, /tiers must be an object of tiers, got an array/],
   ['a Map of tiers', { store, tiers: new Map([['a', 1]]) }, /tiers must be an object of tiers/],
   ['null for tiers', { store, tiers: null }, /tiers must be an object of tiers, got null/],
@@ -54,7 +54,7 @@ const OPTIONS: readonly Case[] = [
   ['another scope', { store, scope: 'site' }, /scope must be 'registrable' or 'host', got "site"/],
   ['null for a scope', { store, scope: null }, /scope must be.*got null/],
   ['null for health', { store, health: null }, /health must be an object, got null/],
-  ['a misspelt health', { store, health: { jiter: 0 } }, /health\.jiter is not an option/],
+  ['a misspelt health', { store, health: { jiter: 0 } }, /health has "jiter".*: ladder, /],
   ['a jitter of 2', { store, health: { jitter: 2 } }, /health\.jitter .*0 to 1, got 2/],
   ['no rungs', { store, health: { ladder: [] } }, /ladder must be an array of 1 to 16 rungs/],
   ['a null rung', { store, health: { ladder: [null] } }, /ladder\[0\] must be an object, got null/],
@@ -122,9 +122,9 @@ describe('a scheduler refuses', () => {
           }),
         ),
     )
-    expectRefusal(error, 'INVALID_OPTIONS', /^"extra" is not an option.*; leaseMs/)
+    expectRefusal(error, 'INVALID_OPTIONS', /^options has "extra", which is not.*; leaseMs/)
     expect((error as OstlerError).problems.map(({ path }) => path)).toEqual([
-      '',
+      'options',
       'store',
       'tiers.free.policies[0].name',
       'tiers.free.policies[0].limit',
@@ -177,14 +177,17 @@ describe('setTier refuses', () => {
 const STORES: readonly Case[] = [
   ['null', null, /must be an object, got null/],
   ['a number', 5, /must be an object, got 5/],
-  ['a misspelt bound', { maxKey: 5 }, /"maxKey" is not an option.*maxKeys/],
+  ['a misspelt bound', { maxKey: 5 }, /options has "maxKey", which is not a field.*maxKeys/],
   ['no keys', { maxKeys: 0 }, /maxKeys .*1 to 10000000, got 0/],
+  ['too many permits', { maxPermits: 1e8 }, /maxPermits .*1 to 10000000, got 100000000/],
   ['NaN operations', { maxOps: NaN }, /maxOps .*got NaN/],
   ['half a permit', { maxPermits: 1.5 }, /maxPermits .*got 1\.5/],
   ['a negative seed', { seed: -1 }, /seed .*0 to 4294967295, got -1/],
   ['text for records', { maxRecords: '9' }, /maxRecords .*got "9"/],
   ['no leases', { maxLeases: 0 }, /maxLeases .*got 0/],
   ['agents without bound', { maxAgents: Infinity }, /maxAgents .*1 to 10000000, got Infinity/],
+  ['NaN records', { maxRecords: NaN }, /maxRecords .*1 to 100000000, got NaN/],
+  ['half a record', { maxIdempotencyRecords: 1.5 }, /maxIdempotencyRecords .*1 to 10000000, got 1/],
   ['no idempotency', { maxIdempotencyRecords: 0 }, /maxIdempotencyRecords .*got 0/],
   ['several at once', { maxKeys: 0, maxAgents: 0 }, /maxKeys .*got 0; .*maxAgents .*got 0/],
 ]
@@ -207,7 +210,8 @@ const POLICIES: readonly Case[] = [
   ['a window of 0', { ...minute, windowMs: 0 }, /windowMs .*got 0/],
   ['a quantum beyond its window', { ...minute, quantumMs: 60_001 }, /quantumMs .*1 to 60000/],
   ['null for smooth', { ...minute, smooth: null }, /smooth must be an object.*got null/],
-  ['a field too many', { ...minute, burst: 5 }, /is not a field.*got "burst"/],
+  ['no name', { ...minute, name: '' }, /^name must be 1 to 64/],
+  ['a field too many', { ...minute, burst: 5 }, /^has "burst".*a policy: name, limit, windowMs/],
 ]
 
 describe('resolvePolicy refuses', () => {

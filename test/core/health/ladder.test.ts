@@ -48,7 +48,7 @@ describe('policies', () => {
     ],
     [{ ladder: [rung('limited', NaN)] }, 'h', 'got NaN'],
     [{ ladder: [rung('limited', 604_800_001)] }, 'h', 'to 604800000, got 604800001'],
-    [{ ladder: [{ ...rung('limited', 1_000), ms: 1 }] }, 'h', 'h.ladder[0].ms is not a field'],
+    [{ ladder: [{ ...rung('limited', 1_000), ms: 1 }] }, 'h', 'h.ladder[0] has "ms"'],
     [
       { ladder: [rung('limited', 2_000), rung('limited', 1_999)] },
       'h',
@@ -64,7 +64,7 @@ describe('policies', () => {
     [{ okStreakToForget: 0 }, '', 'okStreakToForget must be an integer from 1 to 100, got 0'],
     [{ jitter: 1.01 }, '', 'jitter must be a number from 0 to 1, got 1.01'],
     [{ jitter: '0' }, '', 'jitter must be a number'],
-    [{ laddder: [] }, '', 'laddder is not an option of health'],
+    [{ laddder: [] }, '', 'has "laddder", which is not a field of a health policy: ladder, '],
   ])('refuses health %o', (options, path, expected) => {
     const told = healthPolicyProblems(options, path).map((p) => `${p.path} ${p.message}`)
     expect(told.join('; ')).toContain(expected)
@@ -81,11 +81,11 @@ describe('policies', () => {
     [incidentPolicyProblems, { exclusionShare: 2 }, 'p.exclusionShare'],
     [incidentPolicyProblems, { minFailures: 1_025 }, 'p.minFailures'],
     [incidentPolicyProblems, { failureShare: NaN }, 'p.failureShare'],
-    [incidentPolicyProblems, { other: 1 }, 'p.other'],
+    [incidentPolicyProblems, { other: 1 }, 'p'],
     [breakerPolicyProblems, { threshold: 0 }, 'p.threshold'],
     [breakerPolicyProblems, { restMs: 0 }, 'p.restMs'],
     [breakerPolicyProblems, { maxRestMs: 9_999 }, 'p.maxRestMs'],
-    [breakerPolicyProblems, { rest: 1 }, 'p.rest'],
+    [breakerPolicyProblems, { rest: 1 }, 'p'],
     [breakerPolicyProblems, 7, 'p'],
   ])('are refused by path: %o', (problems, options, path) => {
     expect(problems(options, 'p').map((problem) => problem.path)).toEqual([path])

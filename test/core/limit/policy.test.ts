@@ -52,7 +52,11 @@ test.each([
   [{ ...free, smooth: true }, 'p.smooth', 'an object with a burst'],
   [{ ...free, smooth: {} }, 'p.smooth.burst', 'got undefined'],
   [{ ...free, smooth: { burst: 0 } }, 'p.smooth.burst', 'from 1 to 2147483647, got 0'],
-  [{ ...free, smooth: { burst: 1, rate: 2 } }, 'p.smooth', 'got "rate"'],
+  [
+    { ...free, smooth: { burst: 1, rate: 2 } },
+    'p.smooth',
+    'has "rate", which is not a field of smooth: burst',
+  ],
   [{ ...free, smooth: { burst: 1 }, quantumMs: 1 }, 'p.quantumMs', 'must be absent'],
   [{ ...free, limit: 0, smooth: { burst: 1 } }, 'p.limit', 'at least 1 with smooth'],
   [
@@ -60,7 +64,7 @@ test.each([
     'p.smooth.burst',
     'must be at most 3362902',
   ],
-  [{ ...free, window: 1 }, 'p', 'is not a field'],
+  [{ ...free, window: 1 }, 'p', 'has "window", which is not a field of a policy: name'],
 ])('refuses %j', (policy, path, message) => {
   const problems = policyProblems(policy, 'p')
   expect(problems.map((problem) => problem.path)).toContain(path)

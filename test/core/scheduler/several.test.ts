@@ -69,7 +69,9 @@ describe('several schedulers on one store', () => {
 describe('a scheduler on an asynchronous store', () => {
   test('gives the agent that was leased, though it left while the store answered', async () => {
     let release = (): void => {}
-    const waiting = new Promise<void>((resolve) => (release = resolve))
+    const waiting = new Promise<void>((resolve) => {
+      release = resolve
+    })
     const slow = asyncStore(store, (method) => (method === 'acquire' ? waiting : Promise.resolve()))
     const scheduler = new Scheduler({ store: slow, clock, random: seededRandom(1) })
     await scheduler.agents.upsert([de('x')])

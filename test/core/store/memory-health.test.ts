@@ -165,15 +165,6 @@ describe('MemoryHealth', () => {
     expect(desk.ask([a], T + MINUTE).answer.kind).toBe('acquired')
   })
 
-  it.each([
-    [{ maxRecords: 0 }, 'maxRecords'],
-    [{ maxLeases: 1.5 }, 'maxLeases'],
-    [{ maxAgents: -1 }, 'maxAgents'],
-    [{ maxRecords: Number.NaN }, 'maxRecords'],
-  ])('refuses the options %o', (options, name) => {
-    expect(() => new MemoryHealth(options)).toThrow(name)
-  })
-
   it('keeps domains of a flood of names within bounds', () => {
     const desk = new Desk()
     for (let i = 0; i < 50_000; i++) desk.tell(desk.lease(a, T, `flood${i}`), 'ok')

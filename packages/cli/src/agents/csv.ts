@@ -1,6 +1,6 @@
 import { usage } from '../failure.ts'
 import { checkEndpoint, parseEndpoint, quoted, Reason, type Endpoint } from './endpoint.ts'
-import { draftAt, type Details, type Draft, type Reading } from './entry.ts'
+import { draftAt, draftNamed, type Details, type Draft, type Reading } from './entry.ts'
 
 const MOST_COLUMNS = 200
 
@@ -42,8 +42,9 @@ const NUMBERS: readonly string[] = ['lat', 'lon', 'asn', 'weight', 'maxConcurren
 
 /**
  * A header row, then one agent a line. Columns may come in any order; `url`, or `host` and `port`,
- * must be there. Separated by comma, semicolon or tab, as the header is; fields may be quoted, a
- * record does not go over the end of its line.
+ * or `id` must be there: a row with an id and no endpoint is an agent without url. Separated by
+ * comma, semicolon or tab, as the header is; fields may be quoted, a record does not go over the end
+ * of its line.
  * @throws CliFailure USAGE when the header is none.
  */
 export function readCsv(text: string, scheme: string): Reading {
@@ -52,7 +53,7 @@ export function readCsv(text: string, scheme: string): Reading {
   const separator = separatorOf(lines[first] ?? '')
   const header = splitRow(lines[first] ?? '', separator)
   if (header instanceof Reason) throw usage(`the header row ${header.text}`)
-  const columns = header.map((name) => COLUMNS[name.toLowerCase().replace(/[\s_-]/g, '')])
+  const columns = columnsOf(header)
   checkHeader(columns, header)
   const ignored = header.filter((_, i) => columns[i] === undefined)
   const entries = lines.flatMap((line, i) => {
@@ -63,11 +64,20 @@ export function readCsv(text: string, scheme: string): Reading {
   return { entries, notes }
 }
 
-/** Whether a line looks like a header: it names a url, or a host and a port. */
+/** Whether a line looks like a header: it names an endpoint, or an id and what else is known. */
 export function isHeader(line: string): boolean {
   const header = splitRow(line, separatorOf(line))
   if (header instanceof Reason) return false
-  const columns = header.map((name) => COLUMNS[name.toLowerCase().replace(/[\s_-]/g, '')])
+  const columns = columnsOf(header)
+  const known = columns.filter((name) => name !== undefined)
+  return namesEndpoint(columns) || (known.includes('id') && known.length > 1)
+}
+
+function columnsOf(header: readonly string[]): (string | undefined)[] {
+  return header.map((name) => COLUMNS[name.toLowerCase().replace(/[\s_-]/g, '')])
+}
+
+function namesEndpoint(columns: readonly (string | undefined)[]): boolean {
   return columns.includes('url') || (columns.includes('host') && columns.includes('port'))
 }
 
@@ -77,9 +87,9 @@ function checkHeader(columns: readonly (string | undefined)[], header: readonly 
   }
   const twice = columns.find((name, i) => name !== undefined && columns.indexOf(name) < i)
   if (twice !== undefined) throw usage(`the header row has ${twice} twice`)
-  if (!columns.includes('url') && !(columns.includes('host') && columns.includes('port'))) {
+  if (!namesEndpoint(columns) && !columns.includes('id')) {
     const names = header.slice(0, 10).map(quoted).join(', ')
-    throw usage(`the header row must name url, or host and port; it names ${names}`)
+    throw usage(`the header row must name url, or host and port, or id; it names ${names}`)
   }
 }
 
@@ -98,10 +108,14 @@ function readRow(
   columns.forEach((name, i) => {
     if (name !== undefined && cells[i] !== '') row[name] = cells[i]
   })
+  const details = detailsOf(row)
+  const { id, url, host, port } = row
+  if (id !== undefined && url === undefined && host === undefined && port === undefined) {
+    return details instanceof Reason ? details : draftNamed({ id, ...details })
+  }
   const endpoint = endpointOf(row, scheme)
   if (endpoint instanceof Reason) return endpoint
-  const details = detailsOf(row)
-  return details instanceof Reason ? details : draftAt(endpoint, details, row['id'])
+  return details instanceof Reason ? details : draftAt(endpoint, details, id)
 }
 
 function endpointOf(row: Readonly<Record<string, string>>, scheme: string): Endpoint | Reason {

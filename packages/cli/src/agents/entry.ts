@@ -35,6 +35,11 @@ export type Details = Partial<Omit<Agent, 'id' | 'url'>>
 export function draftAt(endpoint: Endpoint, details: Details = {}, id?: string): Draft {
   const address = addressOf(endpoint)
   const agent = { id: id ?? address, ...details, url: urlOf(endpoint) }
-  if (id !== undefined) return { key: `id ${id}`, agent, named: true }
+  if (id !== undefined) return draftNamed(agent)
   return { key: `${address} ${endpoint.username ?? ''}`, agent, named: false }
+}
+
+/** The draft of an agent whose id the file gives; it needs no url. */
+export function draftNamed(agent: Agent): Draft {
+  return { key: `id ${agent.id}`, agent, named: true }
 }

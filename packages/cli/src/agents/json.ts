@@ -1,7 +1,7 @@
 import type { Agent } from '@ostler/core'
 import { usage } from '../failure.ts'
 import { checkEndpoint, quoted, Reason } from './endpoint.ts'
-import { draftAt, type Details, type Draft, type Reading } from './entry.ts'
+import { draftAt, draftNamed, type Details, type Draft, type Reading } from './entry.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -54,7 +54,7 @@ function readElement(element: unknown, scheme: string, unused: Set<string>): Dra
     if (AGENT_FIELDS.includes(name)) agent[name] = value
     else if (unused.size < 20) unused.add(name)
   }
-  return { key: `id ${id}`, agent: agent as unknown as Agent, named: true }
+  return draftNamed(agent as unknown as Agent)
 }
 
 /** An entry of a proxy list with geolocation, as the public list of monosans and others have it. */

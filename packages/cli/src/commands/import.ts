@@ -1,5 +1,5 @@
 import type { Agent } from '@ostler/core'
-import { count } from '@ostler/simulator'
+import { count, counted } from '@ostler/simulator'
 import { Option, type Command } from 'commander'
 import { SCHEMES } from '../agents/endpoint.ts'
 import { FORMATS, importAgents, type Format, type Imported } from '../agents/import.ts'
@@ -28,15 +28,18 @@ export function importCommand(ostler: Command, io: Io): void {
     .option('--strict', 'write nothing and exit with 2 if any line is bad')
     .addHelpText(
       'after',
-      '\nTwo entries are one agent when they have one id or, without ids, one scheme, user, host\n' +
-        'and port: the first holds, and what it lacks is filled in from the later ones.\n' +
+      '\nTwo entries are one agent when they have one id or, without ids, one scheme,\n' +
+        'user, host and port: the first holds, and what it lacks is filled in from the\n' +
+        'later ones. CSV names url, or host and port, or id for agents without url.\n' +
         'Exits with 2 when the file holds no agent at all.',
     )
     .action(async (path: string, options: Options) => {
       const imported = await readAgents(io, path, options)
       complain(io, imported)
       if (options.strict && imported.bad.length > 0) {
-        throw usage(`${nameOf(path)} has ${imported.bad.length} bad entries, and --strict is set`)
+        throw usage(
+          `${nameOf(path)} has ${counted(imported.bad.length, 'bad entry', 'bad entries')}, and --strict is set`,
+        )
       }
       const json = `${JSON.stringify(imported.agents, null, 1)}\n`
       const { out } = options
@@ -78,9 +81,9 @@ export function complain(io: Io, { bad, folded, notes }: Imported): void {
 function summary(imported: Imported, out: string | undefined): string {
   const { agents, bad, folded } = imported
   const lines = [
-    `${count(agents.length)} agents, ${count(imported.exits)} exits`,
-    `  read       ${count(imported.entries)} entries of ${imported.format}`,
-    `  folded     ${count(folded.length)} duplicates`,
+    `${counted(agents.length, 'agent')}, ${counted(imported.exits, 'exit')}`,
+    `  read       ${counted(imported.entries, 'entry', 'entries')} of ${imported.format}`,
+    `  folded     ${counted(folded.length, 'duplicate')}`,
     `  bad        ${count(bad.length)}`,
     `  countries  ${countriesOf(agents)}`,
   ]

@@ -12,7 +12,7 @@ import type { Command } from 'commander'
 import { applyState, parseState, type State } from '../explain/state.ts'
 import { explainedText, shownAgent } from '../explain/text.ts'
 import { EXIT } from '../failure.ts'
-import { nameOf, readJson } from '../files.ts'
+import { nameOf, readJson, refuseTwoStdins } from '../files.ts'
 import type { Io } from '../io.ts'
 import { SEED } from '../numbers.ts'
 import { complain, readAgents } from './import.ts'
@@ -48,6 +48,7 @@ export function pickCommand(ostler: Command, io: Io, setExitCode: (code: number)
     .option('--json', 'print all that explain gives')
     .addHelpText('after', STATE_HELP)
     .action(async (url: string, options: Options) => {
+      refuseTwoStdins(options.agents, options.state)
       const agents = await fleetOf(io, options)
       const { state, what } = await stateOf(io, options)
       const nowMs = state.nowMs ?? io.nowMs()
@@ -66,8 +67,9 @@ export function pickCommand(ostler: Command, io: Io, setExitCode: (code: number)
 }
 
 const STATE_HELP = `
-A state file is { "nowMs"?, "exclusions"?: [{ "agent" or "exit", "domain" or "*",
-"untilMs" or "forMs" }], "drained"?: [ids] }, with times in ms since the epoch.
+A state file is { "nowMs"?, "exclusions"?: [{ "agent" or "exit",
+"domain" or "*", "untilMs" or "forMs" }], "drained"?: [ids] }, with times
+in ms since the epoch.
 Exits with 3 when there is no agent to pick.`
 
 /** A scheduler whose clock stands still, with these agents. */

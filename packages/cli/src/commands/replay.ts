@@ -1,8 +1,8 @@
 import type { Tier } from '@ostler/core'
-import { columns, count, duration, percent } from '@ostler/simulator'
+import { columns, count, counted, duration, percent } from '@ostler/simulator'
 import { Option, type Command } from 'commander'
 import { usage } from '../failure.ts'
-import { nameOf, readChunks, readJson } from '../files.ts'
+import { nameOf, readChunks, readJson, refuseTwoStdins } from '../files.ts'
 import type { Io } from '../io.ts'
 import { replayLog, type ClientReplay, type Replayed } from '../log/replay.ts'
 import { wholeNumber } from '../numbers.ts'
@@ -40,11 +40,13 @@ export function replayCommand(ostler: Command, io: Io): void {
     .option('--json', 'print all limited clients as JSON')
     .addHelpText(
       'after',
-      '\nTime is the log’s. Lines are put in order within --reorder; one that comes later yet is\n' +
-        'given the time of the one before it, and counted. Lines that are no requests are\n' +
-        'reported by number on standard error. Exits with 2 when no line is a request.',
+      '\nTime is the log’s. Lines are put in order within --reorder; one that comes\n' +
+        'later yet is given the time of the one before it, and counted. Lines that are\n' +
+        'no requests are reported by number on standard error. Exits with 2 when no\n' +
+        'line is a request.',
     )
     .action(async (path: string, options: Options) => {
+      refuseTwoStdins(path, options.tier)
       const tier = await tierOf(io, options)
       const replayed = await replayLog(readChunks(io, path), {
         tier,
@@ -76,16 +78,19 @@ function report(replayed: Replayed, { policies }: Tier, options: Options): strin
   const shown = limitedClients.slice(0, options.top)
   const rules = policies.map(({ limit, windowMs }) => `${count(limit)} in ${span(windowMs)}`)
   const lines = [
-    `${count(requests)} requests of ${count(replayed.clients)} clients, ` +
+    `${counted(requests, 'request')} of ${counted(replayed.clients, 'client')}, ` +
       `${instant(replayed.fromMs!)} to ${instant(replayed.toMs!)}`,
     `tier: ${rules.join(' and ') || 'no limit'}, by ${options.by}`,
     `admitted ${count(requests - limited)}, limited ${count(limited)} ` +
-      `(${percent(limited / requests)}) of ${count(limitedClients.length)} clients`,
+      `(${percent(limited / requests)}) of ${counted(limitedClients.length, 'client')}`,
   ]
   if (replayed.bad > 0) {
-    lines.push(`${count(replayed.bad)} of ${count(replayed.lines)} lines are no requests`)
+    lines.push(
+      `${count(replayed.bad)} of ${count(replayed.lines)} lines ${replayed.bad === 1 ? 'is no request' : 'are no requests'}`,
+    )
   }
-  if (replayed.clamped > 0) lines.push(`${count(replayed.clamped)} lines were given a later time`)
+  if (replayed.clamped > 0)
+    lines.push(`${counted(replayed.clamped, 'line was', 'lines were')} given a later time`)
   if (shown.length > 0) {
     lines.push(
       '',

@@ -41,11 +41,12 @@ export function simulateCommand(ostler: Command, io: Io): void {
       const scenario = await scenarioOf(io, path, options)
       const compared = simulate(io, scenario, options)
       const { comparison } = compared
-      if (options.html !== undefined) writeText(options.html, comparisonHtml(comparison))
       io.out(
         options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonTable(comparison),
       )
       io.err(speedLine(compared))
+      // After the table, so that a page that cannot be written does not lose the run.
+      if (options.html !== undefined) writeText(options.html, comparisonHtml(comparison))
     })
 }
 

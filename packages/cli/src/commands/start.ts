@@ -22,9 +22,13 @@ export function startCommand(ostler: Command, io: Io): void {
       const compared = simulate(io, builtinScenario('default'), {}, true)
       io.out(`${comparisonTable(compared.comparison)}\n`)
       io.err(speedLine(compared))
-      io.out(explainOne(compared.world.fleet.agents))
-      io.out(NEXT)
+      io.out(tourText(compared.world.fleet.agents))
     })
+}
+
+/** What follows the comparison: one explained pick, and where to go from there. */
+export function tourText(agents: readonly Agent[]): string {
+  return explainOne(agents) + NEXT
 }
 
 /** A pick from Vienna, where the shop has excluded what is near: the walk goes outward. */
@@ -38,7 +42,7 @@ function explainOne(agents: readonly Agent[]): string {
   const geo = `${VIENNA.lat},${VIENNA.lon}`
   const explained = scheduler.explain({ domain: DOMAIN, geo, seed: 1 })
   scheduler.close()
-  return `One pick, explained: ${DOMAIN} from Vienna, with all agents within ${NEAR_KM} km excluded
+  return `One pick, explained: ${DOMAIN} from Vienna, all within ${NEAR_KM} km excluded
 
 ${explainedText(explained, DOMAIN, true, nowMs)}`
 }

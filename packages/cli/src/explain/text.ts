@@ -6,7 +6,7 @@ import type {
   ExplainedLocality,
   PairState,
 } from '@ostler/core'
-import { columns, count, duration } from '@ostler/simulator'
+import { columns, count, counted, duration } from '@ostler/simulator'
 
 const MOST_LOCALITIES = 12
 const MOST_TEXT = 30
@@ -71,7 +71,7 @@ function exhaustedLines(exhausted: Explained & { kind: 'exhausted' }, nowMs: num
     `agent     none: ${CAUSES[cause]}`,
     `cause     ${cause}`,
     `retry     ${retry}`,
-    `fleet     ${count(counts.agents)} agents, ${count(counts.excluded)} excluded, ` +
+    `fleet     ${counted(counts.agents, 'agent')}, ${count(counts.excluded)} excluded, ` +
       `${count(counts.down)} down, ${count(counts.busy)} busy`,
   ]
 }
@@ -105,7 +105,7 @@ const REASONS: Readonly<Record<ExplainedCandidate['reason'], string>> = {
   probation: 'on probation',
   probing: 'a probe is under way',
   drained: 'drained',
-  resting: 'resting after errors',
+  resting: 'resting',
   full: 'no free slot',
   avoided: 'avoided',
   not_pinned: 'not pinned',

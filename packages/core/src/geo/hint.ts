@@ -39,7 +39,7 @@ export interface GeoHint {
 }
 
 /** The forms, as error messages name them. */
-export const GEO_FORMS: string =
+const GEO_FORMS: string =
   'DE, DE,AT (in order of preference), US-CA, 48.21,16.37 (latitude,longitude), ' +
   'EU (continents: AF AN AS EU NA OC SA; country:NA is Namibia), -GB (never), ' +
   'and the suffixes ;strict and ;radius=500 (km)'

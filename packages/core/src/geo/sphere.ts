@@ -11,31 +11,6 @@ const RADIANS = Math.PI / 180
 // A micron: far above the rounding of these formulas, far below anything that matters.
 const SLACK_KM = 1e-9
 
-/** x of the unit vector of a place (degrees): towards latitude 0, longitude 0. */
-export function unitX(lat: number, lon: number): number {
-  return Math.cos(lat * RADIANS) * Math.cos(lon * RADIANS)
-}
-
-/** y of the unit vector of a place (degrees): towards latitude 0, longitude 90. */
-export function unitY(lat: number, lon: number): number {
-  return Math.cos(lat * RADIANS) * Math.sin(lon * RADIANS)
-}
-
-/** z of the unit vector of a place (degrees): towards the north pole. */
-export function unitZ(lat: number): number {
-  return Math.sin(lat * RADIANS)
-}
-
-/** Latitude, degrees, of a vector's direction (of any length but 0). */
-export function latOf(x: number, y: number, z: number): number {
-  return Math.atan2(z, Math.hypot(x, y)) / RADIANS
-}
-
-/** Longitude, degrees from -180 to 180, of a vector's direction; 0 at the poles. */
-export function lonOf(x: number, y: number): number {
-  return Math.atan2(y, x) / RADIANS
-}
-
 /**
  * Squared length of the chord between two unit vectors, 0 to 4: orders places as their distance
  * does.
@@ -52,19 +27,6 @@ export function chord2(
   const y = ay - by
   const z = az - bz
   return x * x + y * y + z * z
-}
-
-/**
- * Great-circle km of a chord (0 to 2, in earth radii). Loses digits next to the antipode (about 1
- * m).
- */
-export function chordToKm(chord: number): number {
-  return 2 * EARTH_RADIUS_KM * Math.asin(chord < 2 ? chord / 2 : 1)
-}
-
-/** The chord (in earth radii) of a great-circle distance; 2 from half the way round on. */
-export function kmToChord(km: number): number {
-  return km < MAX_DISTANCE_KM ? 2 * Math.sin(km / (2 * EARTH_RADIUS_KM)) : 2
 }
 
 /**
@@ -105,22 +67,8 @@ export function distanceKm(lat1: number, lon1: number, lat2: number, lon2: numbe
 /**
  * Km from a place to the nearest point of a box of latitudes and longitudes (degrees; south <=
  * north, west <= east, the box itself does not cross the date line). Exact to a micron, and never
- * more than the distance to any point of the box.
- */
-export function boxDistanceKm(
-  lat: number,
-  lon: number,
-  south: number,
-  west: number,
-  north: number,
-  east: number,
-): number {
-  const phi = lat * RADIANS
-  return boxDistanceKmFrom(lat, lon, Math.sin(phi), Math.cos(phi), south, west, north, east)
-}
-
-/**
- * {@link boxDistanceKm} for many boxes and one place, whose sine and cosine of latitude are known.
+ * more than the distance to any point of the box. The sine and cosine of the place's latitude are
+ * given, as one place is measured to many boxes.
  */
 export function boxDistanceKmFrom(
   lat: number,

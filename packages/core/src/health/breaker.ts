@@ -1,6 +1,6 @@
 import type { Problem } from '../errors.ts'
 import type { OutcomeKind } from './record.ts'
-import { expectInteger, shown, throwIfAny } from '../errors.ts'
+import { expectInteger, fieldPath, shown, throwIfAny, unknownField } from '../errors.ts'
 import { fieldsOf } from './ladder.ts'
 
 /** An agent that fails its own part (offline, CONNECT refused, 407) rests as a whole, whatever the domain. */
@@ -74,24 +74,25 @@ export function resolveBreakerPolicy(options?: Partial<BreakerPolicy>): BreakerP
 }
 
 const DAY_MS = 86_400_000
+const FIELDS = Object.keys(DEFAULT_BREAKER_POLICY)
 
 /** All that is wrong with breaker options, by path; empty when they may be resolved. */
 export function breakerPolicyProblems(options: unknown, path: string): Problem[] {
   const problems: Problem[] = []
   const fields = new Map(fieldsOf(options, path, problems))
   for (const [name, value] of fields) {
-    const at = path === '' ? name : `${path}.${name}`
+    const at = fieldPath(path, name)
     if (value === undefined) continue
     if (name === 'threshold') expectInteger(problems, at, value, 1, 1_000)
     else if (name === 'restMs' || name === 'maxRestMs') {
       expectInteger(problems, at, value, 1, DAY_MS)
-    } else problems.push({ path: at, message: 'is not an option of breaker' })
+    } else problems.push({ path, message: unknownField(name, 'a breaker policy', FIELDS) })
   }
   const restMs = fields.get('restMs') ?? DEFAULT_BREAKER_POLICY.restMs
   const maxRestMs = fields.get('maxRestMs')
   if (problems.length === 0 && maxRestMs !== undefined && Number(maxRestMs) < Number(restMs)) {
     problems.push({
-      path: path === '' ? 'maxRestMs' : `${path}.maxRestMs`,
+      path: fieldPath(path, 'maxRestMs'),
       message: `must not be below restMs (${shown(restMs)}), got ${shown(maxRestMs)}`,
     })
   }

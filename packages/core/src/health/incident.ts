@@ -1,6 +1,6 @@
 import type { Problem } from '../errors.ts'
 import type { OutcomeKind } from './record.ts'
-import { expectInteger, throwIfAny } from '../errors.ts'
+import { expectInteger, fieldPath, throwIfAny, unknownField } from '../errors.ts'
 import { expectShare, fieldsOf } from './ladder.ts'
 
 /** What opened an incident: a wave of newly excluded exits, or failures on many exits with no ok in between. */
@@ -161,16 +161,18 @@ export function resolveIncidentPolicy(options?: Partial<IncidentPolicy>): Incide
   }
 }
 
+const FIELDS = Object.keys(DEFAULT_INCIDENT_POLICY)
+
 /** All that is wrong with incident options, by path; empty when they may be resolved. */
 export function incidentPolicyProblems(options: unknown, path: string): Problem[] {
   const problems: Problem[] = []
   for (const [name, value] of fieldsOf(options, path, problems)) {
-    const at = path === '' ? name : `${path}.${name}`
+    const at = fieldPath(path, name)
     if (value === undefined) continue
     if (name === 'minExclusions') expectInteger(problems, at, value, 1, 1_000_000)
     else if (name === 'minFailures') expectInteger(problems, at, value, 1, MOST_FAILING)
     else if (name === 'exclusionShare' || name === 'failureShare') expectShare(problems, at, value)
-    else problems.push({ path: at, message: 'is not an option of incident' })
+    else problems.push({ path, message: unknownField(name, 'an incident policy', FIELDS) })
   }
   return problems
 }

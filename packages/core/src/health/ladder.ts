@@ -1,6 +1,6 @@
 import type { Problem } from '../errors.ts'
 import type { HealthPolicy, Rung } from './record.ts'
-import { expectInteger, shown, throwIfAny } from '../errors.ts'
+import { expectInteger, fieldPath, shown, throwIfAny, unknownField } from '../errors.ts'
 import { hash32 } from '../random.ts'
 
 const SECOND_MS = 1_000
@@ -59,12 +59,14 @@ export function resolveHealthPolicy(options?: Partial<HealthPolicy>): HealthPoli
   }
 }
 
+const FIELDS = Object.keys(DEFAULT_HEALTH_POLICY)
+
 /** All that is wrong with health options, by path; empty when they may be resolved. */
 export function healthPolicyProblems(options: unknown, path: string): Problem[] {
   const problems: Problem[] = []
   const fields = fieldsOf(options, path, problems)
   for (const [name, value] of fields) {
-    const at = path === '' ? name : `${path}.${name}`
+    const at = fieldPath(path, name)
     if (value === undefined) continue
     switch (name) {
       case 'ladder':
@@ -83,13 +85,14 @@ export function healthPolicyProblems(options: unknown, path: string): Problem[] 
         expectShare(problems, at, value)
         break
       default:
-        problems.push({ path: at, message: 'is not an option of health' })
+        problems.push({ path, message: unknownField(name, 'a health policy', FIELDS) })
     }
   }
   return problems
 }
 
 const MOST_RUNGS = 16
+const RUNG_FIELDS: readonly string[] = ['health', 'durationMs']
 
 function checkLadder(problems: Problem[], path: string, ladder: unknown): void {
   if (!Array.isArray(ladder) || ladder.length < 1 || ladder.length > MOST_RUNGS) {
@@ -131,8 +134,8 @@ function checkRung(problems: Problem[], path: string, rung: unknown): void {
   }
   expectInteger(problems, `${path}.durationMs`, fields.get('durationMs'), SECOND_MS, 7 * DAY_MS)
   for (const name of fields.keys()) {
-    if (name === 'health' || name === 'durationMs') continue
-    problems.push({ path: `${path}.${name}`, message: 'is not a field of a rung' })
+    if (RUNG_FIELDS.includes(name)) continue
+    problems.push({ path, message: unknownField(name, 'a rung', RUNG_FIELDS) })
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a dispatch came to, as the caller saw it (DESIGN's table of outcomes). */
+/** What a dispatch came to, as the caller saw it (the table of outcomes in docs/semantics.md). */
 export type OutcomeKind =
   'ok' | 'rate_limited' | 'challenged' | 'blocked' | 'target_error' | 'agent_error' | 'neutral'
 

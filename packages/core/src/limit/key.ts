@@ -1,7 +1,7 @@
 import { shown } from '../errors.ts'
 
 /** The longest key, in bytes of UTF-8. */
-export const MAX_KEY_BYTES = 128
+const MAX_KEY_BYTES = 128
 
 /**
  * Says what is wrong with a key, or null: a string of 1 to 128 bytes of well-formed UTF-8 without

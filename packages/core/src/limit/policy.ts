@@ -1,4 +1,11 @@
-import { expectInteger, shown, type Problem, throwIfAny } from '../errors.ts'
+import {
+  expectInteger,
+  fieldPath,
+  shown,
+  throwIfAny,
+  unknownField,
+  type Problem,
+} from '../errors.ts'
 
 /**
  * What a caller writes: at most `limit` cost in any `windowMs`. Exact by default (a log of hits,
@@ -47,15 +54,15 @@ export type SmoothPolicy = Extract<ResolvedPolicy, { readonly kind: 'smooth' }>
  */
 export const MAX_LIMIT = 2_147_483_647
 /** 31 days. */
-export const MAX_WINDOW_MS: number = 31 * 86_400_000
+const MAX_WINDOW_MS: number = 31 * 86_400_000
 /**
  * 16 days: with the longest window it still fits the 32-bit offsets that the memory store keeps.
  */
-export const MAX_QUANTUM_MS: number = 16 * 86_400_000
+const MAX_QUANTUM_MS: number = 16 * 86_400_000
 /** The most entries that one key's log may need. */
 export const MAX_LOG_ENTRIES = 4096
 /** The most policies in one tier: each costs a look-up per request. */
-export const MAX_POLICIES = 16
+const MAX_POLICIES = 16
 /** Above this limit hits are quantised by default, and kept as counts. */
 export const UNIT_LIMIT = 256
 
@@ -80,7 +87,7 @@ export function resolvePolicy(policy: Policy): ResolvedPolicy {
 /**
  * The default quantum, in ms: exact to the millisecond for small limits, 1/256 of the window above.
  */
-export function quantumFor(limit: number, windowMs: number): number {
+function quantumFor(limit: number, windowMs: number): number {
   return limit <= UNIT_LIMIT ? 1 : Math.ceil(windowMs / 256)
 }
 
@@ -124,10 +131,10 @@ export function policiesProblems(policies: unknown, path: string): Problem[] {
 export function policyProblems(policy: unknown, path: string): Problem[] {
   if (!isRecord(policy)) return [{ path, message: `must be a policy object, got ${shown(policy)}` }]
   const problems: Problem[] = []
-  unknownFields(problems, path, policy, FIELDS)
-  nameProblem(problems, `${path}.name`, policy['name'])
-  expectInteger(problems, `${path}.limit`, policy['limit'], 0, MAX_LIMIT)
-  expectInteger(problems, `${path}.windowMs`, policy['windowMs'], 1, MAX_WINDOW_MS)
+  unknownFields(problems, path, policy, 'a policy', FIELDS)
+  nameProblem(problems, fieldPath(path, 'name'), policy['name'])
+  expectInteger(problems, fieldPath(path, 'limit'), policy['limit'], 0, MAX_LIMIT)
+  expectInteger(problems, fieldPath(path, 'windowMs'), policy['windowMs'], 1, MAX_WINDOW_MS)
   const sound = problems.length === 0
   if (policy['smooth'] !== undefined) smoothProblems(problems, path, policy, sound)
   else quantumProblems(problems, path, policy, sound)
@@ -157,14 +164,14 @@ function quantumProblems(
   if (quantumMs === undefined) return
   const before = problems.length
   const most = Math.min(windowMs, MAX_QUANTUM_MS)
-  expectInteger(problems, `${path}.quantumMs`, quantumMs, 1, most)
+  expectInteger(problems, fieldPath(path, 'quantumMs'), quantumMs, 1, most)
   if (!sound || problems.length > before) return
   const entries = logEntries(policy['limit'] as number, windowMs, quantumMs as number)
   if (entries <= MAX_LOG_ENTRIES) return
   const least = leastQuantum(windowMs)
   const why = `a key may need at most ${MAX_LOG_ENTRIES} log entries`
   const message = `must be at least ${least} (${why}), got ${shown(quantumMs)} (${entries} entries)`
-  problems.push({ path: `${path}.quantumMs`, message })
+  problems.push({ path: fieldPath(path, 'quantumMs'), message })
 }
 
 /** The least quantum whose log fits MAX_LOG_ENTRIES: floor((w + q - 2) / q) + 1 <= 4096. */
@@ -181,21 +188,21 @@ function smoothProblems(
   const smooth = policy['smooth']
   if (policy['quantumMs'] !== undefined) {
     const message = `must be absent where smooth is given, got ${shown(policy['quantumMs'])}`
-    problems.push({ path: `${path}.quantumMs`, message })
+    problems.push({ path: fieldPath(path, 'quantumMs'), message })
   }
   if (!isRecord(smooth)) {
     const message = `must be an object with a burst, got ${shown(smooth)}`
-    problems.push({ path: `${path}.smooth`, message })
+    problems.push({ path: fieldPath(path, 'smooth'), message })
     return
   }
-  unknownFields(problems, `${path}.smooth`, smooth, ['burst'])
+  unknownFields(problems, fieldPath(path, 'smooth'), smooth, 'smooth', ['burst'])
   const before = problems.length
-  expectInteger(problems, `${path}.smooth.burst`, smooth['burst'], 1, MAX_LIMIT)
+  expectInteger(problems, fieldPath(path, 'smooth.burst'), smooth['burst'], 1, MAX_LIMIT)
   if (!sound) return
   const limit = policy['limit'] as number
   if (limit < 1) {
     problems.push({
-      path: `${path}.limit`,
+      path: fieldPath(path, 'limit'),
       message: `must be at least 1 with smooth, got ${limit}`,
     })
   }
@@ -205,19 +212,18 @@ function smoothProblems(
   if (burst <= most) return
   const why = 'with this windowMs (its arithmetic is exact)'
   const message = `must be at most ${most} ${why}, got ${burst}`
-  problems.push({ path: `${path}.smooth.burst`, message })
+  problems.push({ path: fieldPath(path, 'smooth.burst'), message })
 }
 
 function unknownFields(
   problems: Problem[],
   path: string,
   value: Readonly<Record<string, unknown>>,
+  of: string,
   known: readonly string[],
 ): void {
   for (const field of Object.keys(value)) {
-    if (known.includes(field)) continue
-    const message = `is not a field; known are ${known.join(', ')}, got ${shown(field)}`
-    problems.push({ path, message })
+    if (!known.includes(field)) problems.push({ path, message: unknownField(field, of, known) })
   }
 }
 

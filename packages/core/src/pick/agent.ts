@@ -1,4 +1,4 @@
-/** An exit that fetches targets for the gateway, as the embedder describes it. */
+/** Fetches targets for the gateway, as the embedder describes it; its exit is the address that targets see. */
 export interface Agent {
   /** 1 to 128 bytes, no control characters, no lone surrogates. */
   readonly id: string

@@ -1,4 +1,11 @@
-import { OstlerError, shown, throwIfAny, expectInteger, type Problem } from '../errors.ts'
+import {
+  expectInteger,
+  OstlerError,
+  shown,
+  throwIfAny,
+  unknownField,
+  type Problem,
+} from '../errors.ts'
 import { keyProblem } from '../limit/key.ts'
 import { MAX_LIMIT } from '../limit/policy.ts'
 import type { ConsumeRequest, Mode, Result, Store, Usage, Verdict } from '../store/store.ts'
@@ -211,7 +218,7 @@ export class Admission<M extends Mode> {
   }
 
   #refuseField(field: string): never {
-    const message = `${shown(field)} is not a field of a request: ${[...FIELDS].join(', ')}`
+    const message = `request ${unknownField(field, 'an admit request', FIELDS)}`
     throw new OstlerError('INVALID_REQUEST', message)
   }
 

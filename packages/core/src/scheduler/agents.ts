@@ -1,4 +1,11 @@
-import { expectInteger, OstlerError, shown, throwIfAny, type Problem } from '../errors.ts'
+import {
+  expectInteger,
+  OstlerError,
+  shown,
+  throwIfAny,
+  unknownField,
+  type Problem,
+} from '../errors.ts'
 import { isCountry } from '../geo/places.ts'
 import { keyProblem } from '../limit/key.ts'
 import type { Agent, StoredAgent } from '../pick/agent.ts'
@@ -149,8 +156,7 @@ function copyByName(problems: Problem[], agent: object): Record<string, unknown>
   const copy: Record<string, unknown> = {}
   for (const name in agent) {
     if (KNOWN.has(name)) continue
-    const message = `has ${shown(name)}, which is not a field of an agent: ${FIELDS.join(', ')}`
-    problems.push({ path: '', message })
+    problems.push({ path: '', message: unknownField(name, 'an agent', FIELDS) })
   }
   for (const field of FIELDS) {
     const value = (agent as Agent)[field]

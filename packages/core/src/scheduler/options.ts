@@ -1,5 +1,12 @@
 import { systemClock, type Clock } from '../clock.ts'
-import { expectInteger, OstlerError, shown, throwIfAny, type Problem } from '../errors.ts'
+import {
+  expectInteger,
+  OstlerError,
+  shown,
+  throwIfAny,
+  unknownField,
+  type Problem,
+} from '../errors.ts'
 import {
   breakerPolicyProblems,
   resolveBreakerPolicy,
@@ -176,8 +183,7 @@ function tierProblems(name: unknown, tier: unknown): Problem[] {
   const problems = policiesProblems(policies, `${path}.policies`)
   if (permits !== undefined) expectInteger(problems, `${path}.permits`, permits, 1, MAX_PERMITS)
   for (const other of Object.keys(others)) {
-    const message = `has ${shown(other)}, which is not a field of a tier: policies, permits`
-    problems.push({ path, message })
+    problems.push({ path, message: unknownField(other, 'a tier', ['policies', 'permits']) })
   }
   return problems
 }
@@ -186,7 +192,7 @@ function optionsProblems(options: SchedulerOptions<Mode>): Problem[] {
   const problems: Problem[] = []
   for (const name of Object.keys(options)) {
     if (FIELDS.includes(name)) continue
-    problems.push({ path: '', message: `${shown(name)} is not an option: ${FIELDS.join(', ')}` })
+    problems.push({ path: 'options', message: unknownField(name, "a scheduler's options", FIELDS) })
   }
   storeProblems(problems, options.store)
   tiersProblems(problems, options.tiers)

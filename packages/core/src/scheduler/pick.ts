@@ -38,7 +38,7 @@ export interface Attempt {
   throttleWaived: boolean
 }
 
-/** The second and third step of a request: which agent? Walks, and lets the store decide. */
+/** The second step of a request: which agent? Walks, and lets the store decide. */
 export class Picker<M extends Mode> {
   readonly #options: ResolvedOptions<M>
   readonly #store: Store<M>
@@ -81,7 +81,7 @@ export class Picker<M extends Mode> {
     if (plan.seed === undefined) this.#nextSeed = this.#drawSeed()
     const picked = andThen(this.attempt(plan, seed, nowMs), (attempt) =>
       andThen(this.#try(attempt), (result) => {
-        if (events.pick.hasSubscribers) events.pick.publish({ request, result: withoutUrl(result) })
+        if (events.pick.hasSubscribers) events.pick.publish(message(request, result))
         return result
       }),
     )
@@ -96,7 +96,8 @@ export class Picker<M extends Mode> {
 
   /** Brings fleet and view up to the instant. */
   attempt(plan: Plan, seed: number, nowMs: number): Attempt | Promise<Attempt> {
-    const { roster, budget } = { roster: this.#roster, budget: this.#options.drainPerPick }
+    const roster = this.#roster
+    const budget = this.#options.drainPerPick
     const followed = this.#store.mode === 'sync' ? roster.follow(nowMs) : undefined
     return andThen(followed, () =>
       andThen(this.#views.of(plan.domain, nowMs), (view) => {
@@ -264,9 +265,13 @@ export class Picker<M extends Mode> {
   }
 }
 
-/** For listeners: an agent's url may hold credentials. */
-function withoutUrl(result: PickResult): PickResult {
-  if (result.kind !== 'picked') return result
+const CREDENTIALS = /^([a-z]+:\/\/)[^/?#\\]*@/i
+
+/** What listeners are told: without an agent's url, and without what a target's url says of who asks. */
+function message(request: PickRequest, result: PickResult): object {
+  const { url } = request
+  const asked = url === undefined ? request : { ...request, url: url.replace(CREDENTIALS, '$1') }
+  if (result.kind !== 'picked') return { request: asked, result }
   const { url: _, ...agent } = result.agent
-  return { ...result, agent }
+  return { request: asked, result: { ...result, agent } }
 }

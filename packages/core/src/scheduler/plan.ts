@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { domainOf } from '../domain.ts'
-import { OstlerError, shown } from '../errors.ts'
+import { CONTROL, domainOf, MAX_TARGET_CHARACTERS } from '../domain.ts'
+import { OstlerError, shown, unknownField } from '../errors.ts'
 import { parseGeo, type GeoHint } from '../geo/hint.ts'
 import { keyProblem } from '../limit/key.ts'
 import type { Fleet } from '../pick/fleet.ts'
@@ -34,12 +34,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   'seed',
   'deadlineMs',
 ])
-const KNOWN = [...FIELDS].join(', ')
 /** Scheme and authority: all of a url that its domain depends on. */
 const AUTHORITY = /^[a-z]+:\/\/[^/?#\\]*/i
-/** What else `domainOf` looks at, so that a url is refused whether its domain was seen before or not. */
-const MAX_TARGET = 16_384
-const CONTROL = /\p{Cc}/u
 
 /** Turns requests into plans; remembers the domains and hints that come again. */
 export class Planner {
@@ -61,7 +57,7 @@ export class Planner {
       refuse(`must be { url | domain, ... }, got ${shown(request)}`)
     }
     for (const field in request) {
-      if (!FIELDS.has(field)) refuse(`${shown(field)} is not a field of a pick request: ${KNOWN}`)
+      if (!FIELDS.has(field)) refuse(`request ${unknownField(field, 'a pick request', FIELDS)}`)
     }
     const { geo, session, avoid, pin, tags, seed, deadlineMs } = request
     if (session !== undefined) {
@@ -105,7 +101,9 @@ export class Planner {
     if (typeof target !== 'string') return domainOf(target, { scope: this.#scope })
     const key = AUTHORITY.exec(target)?.[0] ?? target
     const known = this.#domains.get(key)
-    if (known !== undefined && target.length <= MAX_TARGET && !CONTROL.test(target)) return known
+    // What else `domainOf` refuses is refused of a url whose domain was seen before, too.
+    const fits = target.length <= MAX_TARGET_CHARACTERS && !CONTROL.test(target)
+    if (known !== undefined && fits) return known
     const domain = domainOf(target, { scope: this.#scope })
     this.#domains.set(key, domain)
     return domain

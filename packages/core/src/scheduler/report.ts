@@ -1,4 +1,4 @@
-import { OstlerError, shown } from '../errors.ts'
+import { OstlerError, shown, unknownField } from '../errors.ts'
 import type { OutcomeKind, PairRecord } from '../health/record.ts'
 import type { View } from '../pick/view.ts'
 import { keyProblem } from '../limit/key.ts'
@@ -11,15 +11,17 @@ import { andThen } from './and-then.ts'
 import type { Time } from './time.ts'
 import type { Views } from './views.ts'
 
-const KINDS: readonly OutcomeKind[] = [
-  'ok',
-  'rate_limited',
-  'challenged',
-  'blocked',
-  'target_error',
-  'agent_error',
-  'neutral',
-]
+/** Every kind: a new one that is missing here does not compile. */
+const KINDS: Readonly<Record<OutcomeKind, true>> = {
+  ok: true,
+  rate_limited: true,
+  challenged: true,
+  blocked: true,
+  target_error: true,
+  agent_error: true,
+  neutral: true,
+}
+const FIELDS: readonly string[] = ['kind', 'evidence', 'retryAfterMs', 'latencyMs']
 const MAX_EVIDENCE = 500
 /** The longest host is 253 characters. */
 const MAX_DOMAIN = 255
@@ -95,10 +97,8 @@ export class Reporter<M extends Mode> {
       this.#views.absorb(view, settled.changes, nowMs)
     }
     if (events.report.hasSubscribers) events.report.publish({ lease, outcome, settled })
-    if (events.transition.hasSubscribers) {
-      for (const { exit, record } of settled.changes.changes) {
-        events.transition.publish({ domain: lease.domain, exit, record })
-      }
+    if (settled.changed && events.transition.hasSubscribers) {
+      events.transition.publish({ domain: lease.domain, exit: lease.exit, record: settled.record })
     }
     return settled.breaker === null ? undefined : this.#roster.follow(nowMs)
   }
@@ -114,7 +114,9 @@ function checkedLease(lease: Lease): Lease {
       return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
     }
   }
-  throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${shown(lease)}`)
+  const isPick = (lease as { readonly kind?: unknown } | null)?.kind === 'picked'
+  const got = isPick ? 'the pick itself: pass pick.lease' : shown(lease)
+  throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${got}`)
 }
 
 /** What `domainOf` may have given: it is not asked again, for it costs more than the report. */
@@ -124,10 +126,21 @@ function isDomain(domain: unknown): domain is string {
 
 /** A copy of an outcome in which nothing is wrong. @throws OstlerError INVALID_OUTCOME */
 export function checkedOutcome(outcome: Outcome): Outcome {
-  const kind = outcome?.kind
-  if (!KINDS.includes(kind)) {
-    const message = `outcome.kind must be one of ${KINDS.join(', ')}, got ${shown(kind)}`
-    throw new OstlerError('INVALID_OUTCOME', message)
+  if (typeof outcome !== 'object' || outcome === null) {
+    throw new OstlerError('INVALID_OUTCOME', `outcome must be { kind, ... }, got ${shown(outcome)}`)
+  }
+  for (const field in outcome) {
+    if (FIELDS.includes(field)) continue
+    const message = unknownField(field, 'an outcome', FIELDS)
+    throw new OstlerError('INVALID_OUTCOME', `outcome ${message}`)
+  }
+  const { kind } = outcome
+  if (typeof kind !== 'string' || !Object.hasOwn(KINDS, kind)) {
+    const known = Object.keys(KINDS).join(', ')
+    throw new OstlerError(
+      'INVALID_OUTCOME',
+      `outcome.kind must be one of ${known}, got ${shown(kind)}`,
+    )
   }
   const { evidence, retryAfterMs, latencyMs } = outcome
   if (evidence !== undefined && typeof evidence !== 'string') {

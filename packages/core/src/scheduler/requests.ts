@@ -1,5 +1,5 @@
 import type { Agent } from '../pick/agent.ts'
-import type { Health, PairState } from '../health/record.ts'
+import type { ExclusionReason, Health, PairState } from '../health/record.ts'
 import type { Lease, Verdict } from '../store/store.ts'
 
 /** What an embedder asks of `admit` and `peek`. */
@@ -167,8 +167,10 @@ export interface DomainHealth {
   readonly agents: readonly {
     readonly id: string
     readonly exit: string
-    readonly health: Health
-    readonly reason: string
+    readonly health: Exclude<Health, 'available'>
+    /** Why; `agent_error` for an agent that rests after errors of its own. */
+    readonly reason: ExclusionReason | 'agent_error'
+    /** When it may be picked again if nothing else happens. In the past for a pair on probation. */
     readonly untilMs: number
   }[]
   /** Where the next page begins; null on the last. */

@@ -20,11 +20,6 @@ export class Roster {
     this.#store = store
   }
 
-  /** The store's version that this roster has seen. */
-  get version(): number {
-    return this.#version
-  }
-
   /** Asks the store what changed; a promise from an asynchronous one. Cheap when nothing did. */
   follow(nowMs: number): void | Promise<void> {
     const answer = this.#store.agents(this.#version)
@@ -46,6 +41,11 @@ export class Roster {
     this.fleet.putAll(agents, (number, isNew) => this.#arrived(number, isNew, nowMs))
     this.#version = version
     return true
+  }
+
+  /** Whether an exit is excluded by hand for all domains. */
+  isByHand(exit: string, nowMs: number): boolean {
+    return (this.#exitUntilMs.get(exit) ?? 0) > nowMs
   }
 
   #apply(change: AgentChange, nowMs: number): void {

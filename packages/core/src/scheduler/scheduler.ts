@@ -5,6 +5,7 @@ import { exitOf } from '../pick/agent.ts'
 import type { Lease, Mode, Outcome, Result, Settled, Store, Usage } from '../store/store.ts'
 import { Admission } from './admit.ts'
 import { Agents } from './agents.ts'
+import { events } from './events.ts'
 import { Explainer } from './explain.ts'
 import { checkedPage, healthOf, type Page } from './health.ts'
 import { checkedTier, resolveOptions } from './options.ts'
@@ -32,7 +33,7 @@ import { withAgent, type WithAgentOptions, type WithAgentResult } from './with-a
  * Picks the right agent for every request. A request goes through four steps, in this order: `admit` (may this key go on?),
  * `pick` (which agent?), the caller's own dispatch, and `report` (what came of it?). Each may be used alone.
  *
- * On a synchronous store (memory, SQLite) every call returns its value, on an asynchronous one (Redis) a promise of it;
+ * On a synchronous store (such as memory) every call returns its value, on an asynchronous one (such as a server) a promise of it;
  * `await` fits both. Refusals are values. Only misuse and broken stores throw: {@link OstlerError}.
  */
 export class Scheduler<M extends Mode = 'sync'> {
@@ -215,16 +216,22 @@ export class Scheduler<M extends Mode = 'sync'> {
       if (agent === undefined) {
         throw new OstlerError('UNKNOWN_AGENT', `the fleet has no agent ${shown(agentId)}`)
       }
-      return andThen(change(exitOf(agent), key), () => this.#catchUp(key))
+      const exit = exitOf(agent)
+      return andThen(change(exit, key), () => this.#catchUp(key, exit))
     })
   }
 
-  /** Lets this process see at once what it has just changed by hand. */
-  #catchUp(key: string): void | Promise<void> {
+  /** Lets this process, and its listeners, see at once what it has just changed by hand. */
+  #catchUp(key: string, exit: string): void | Promise<void> {
     const nowMs = this.#time.nowMs()
     if (key === '*') return this.#roster.follow(nowMs)
-    const view = this.#views.ready(key)
-    if (view === undefined) return
-    return andThen(this.#views.refresh(view, nowMs), () => undefined)
+    const listened = events.transition.hasSubscribers
+    const ready = this.#views.ready(key)
+    if (ready === undefined && !listened) return
+    const fresh =
+      ready === undefined ? this.#views.of(key, nowMs) : this.#views.refresh(ready, nowMs)
+    return andThen(fresh, (view) => {
+      if (listened) events.transition.publish({ domain: key, exit, record: view.recordOf(exit) })
+    })
   }
 }

@@ -2,8 +2,7 @@ import type { AgentBreaker } from '../health/breaker.ts'
 import type { OutcomeKind, PairRecord } from '../health/record.ts'
 import type { PairEvent } from '../health/transition.ts'
 import type { StoredAgent } from '../pick/agent.ts'
-import type { Problem } from '../errors.ts'
-import { OstlerError, expectInteger, throwIfAny } from '../errors.ts'
+import { OstlerError } from '../errors.ts'
 import { trip } from '../health/breaker.ts'
 import { incidentAt, observe } from '../health/incident.ts'
 import { DEFAULT_HEALTH_POLICY } from '../health/ladder.ts'
@@ -23,11 +22,11 @@ import type {
 } from './store.ts'
 
 export interface MemoryHealthOptions {
-  /** Records of pairs, at most. Default 4,000,000 (64 bytes each). */
+  /** Records of pairs: 1 to 100,000,000. Default 4,000,000 (64 bytes each). */
   readonly maxRecords?: number
-  /** Outstanding leases, at most. Default 1,000,000. */
+  /** Outstanding leases: 1 to 100,000,000. Default 1,000,000. */
   readonly maxLeases?: number
-  /** Agents, at most. Default 1,000,000. */
+  /** Agents: 1 to 10,000,000. Default 1,000,000. */
   readonly maxAgents?: number
 }
 
@@ -40,6 +39,7 @@ const DRAINED_TO_COUNT = 4_096
 /** The commonest answer, of an ok that changed nothing: made once. */
 const DONE: Settled = Object.freeze({
   kind: 'applied',
+  changed: false,
   record: null,
   breaker: null,
   changes: NOTHING,
@@ -58,14 +58,9 @@ export class MemoryHealth {
   readonly #maxLeases: number
   #nowMs = 0
 
-  /** @throws OstlerError INVALID_OPTIONS */
+  /** The options are trusted: `memoryStore` has checked them. */
   constructor(options: MemoryHealthOptions = {}) {
     const { maxRecords = 4_000_000, maxLeases = 1_000_000, maxAgents = 1_000_000 } = options
-    const problems: Problem[] = []
-    expectInteger(problems, 'maxRecords', maxRecords, 1, 100_000_000)
-    expectInteger(problems, 'maxLeases', maxLeases, 1, 100_000_000)
-    expectInteger(problems, 'maxAgents', maxAgents, 1, 10_000_000)
-    throwIfAny('INVALID_OPTIONS', problems)
     this.#pairs = new Pairs(maxRecords)
     this.#maxLeases = maxLeases
     this.#fleet = new MemoryFleet(maxAgents)
@@ -107,12 +102,12 @@ export class MemoryHealth {
     const stale = before !== null && lease.epoch < before.epoch
     const excludes = isExclusion(outcome.kind)
     if (slot < 0 && (stale || !excludes || nowMs - lease.pickedAtMs >= LATE_REPORT_MS)) {
-      return this.#settled('stale', before, null, known, viewVersion, nowMs)
+      return this.#settled('stale', false, before, null, known, viewVersion, nowMs)
     }
     if (outcome.kind === 'ok' && before === null && (known === undefined || known.watch === null)) {
       this.#leases.free(slot)
       const breaker = this.#trip(request, nowMs)
-      return this.#settled('applied', null, breaker, known, viewVersion, nowMs)
+      return this.#settled('applied', false, null, breaker, known, viewVersion, nowMs)
     }
     const watch = this.#observe(request, known, slot >= 0, excludes && !stale, before, nowMs)
     const capped = incidentAt(watch, nowMs) !== null
@@ -120,14 +115,15 @@ export class MemoryHealth {
     const event: PairEvent = { kind: 'outcome', outcome, epoch, leaseId, capped, exit, domain }
     const after = transition(before, event, nowMs, request.health)
     // All that may throw is behind: from here on the decision is carried out.
-    if (after !== before) this.#pairs.makeRoom(exit, known, nowMs)
+    const changed = after !== before
+    if (changed) this.#pairs.makeRoom(exit, known, nowMs)
     if (slot >= 0) this.#leases.free(slot)
     const pairDomain = known ?? this.#pairs.addDomain(domain, nowMs)
     this.#pairs.setWatch(pairDomain, watch, nowMs)
-    if (after !== before) this.#pairs.write(exit, pairDomain, after as PairRecord)
+    if (changed) this.#pairs.write(exit, pairDomain, after as PairRecord)
     const breaker = this.#trip(request, nowMs)
     const kind = stale ? 'stale' : 'applied'
-    return this.#settled(kind, after, breaker, pairDomain, viewVersion, nowMs)
+    return this.#settled(kind, changed, after, breaker, pairDomain, viewVersion, nowMs)
   }
 
   exclude(exit: string, domain: string, untilMs: number, nowMs: number): void {
@@ -255,6 +251,7 @@ export class MemoryHealth {
 
   #settled(
     kind: 'applied' | 'stale',
+    changed: boolean,
     record: PairRecord | null,
     breaker: AgentBreaker | null,
     domain: Domain | undefined,
@@ -264,7 +261,7 @@ export class MemoryHealth {
     const changes = this.#pairs.changes(domain, viewVersion, nowMs)
     if (changes === NOTHING && kind === 'applied' && record === null && breaker === null)
       return DONE
-    return { kind, record, breaker, changes }
+    return { kind, changed, record, breaker, changes }
   }
 
   #byHand(exit: string, name: string, event: PairEvent, nowMs: number): void {

@@ -2,7 +2,7 @@
 // written, so a denial changes nothing; each check leaves its results in fields, so the verdict is
 // the only thing allocated.
 
-import { OstlerError, expectInteger, throwIfAny, type Problem } from '../errors.ts'
+import { OstlerError } from '../errors.ts'
 import { MAX_LIMIT, type ResolvedPolicy } from '../limit/policy.ts'
 import { ExactSlab, type Slab } from '../limit/slab.ts'
 import { SmoothSlab } from '../limit/smooth.ts'
@@ -57,14 +57,9 @@ export class MemoryLimits {
   readonly #slabs: Slab<ResolvedPolicy>[] = []
   #lastMs = 0
 
+  /** The options are trusted: `memoryStore` has checked them. */
   constructor(options: MemoryLimitsOptions = {}) {
     const { maxKeys = 100_000, maxOps = 100_000, maxPermits = 100_000, seed = 0 } = options
-    const problems: Problem[] = []
-    expectInteger(problems, 'maxKeys', maxKeys, 1, 10_000_000)
-    expectInteger(problems, 'maxOps', maxOps, 1, 10_000_000)
-    expectInteger(problems, 'maxPermits', maxPermits, 1, 10_000_000)
-    expectInteger(problems, 'seed', seed, 0, 4_294_967_295)
-    throwIfAny('INVALID_OPTIONS', problems)
     this.#maxKeys = maxKeys
     this.#maxOps = maxOps
     this.#seed = seed

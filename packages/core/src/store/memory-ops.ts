@@ -1,4 +1,4 @@
-import { OstlerError, expectInteger, throwIfAny, type Problem } from '../errors.ts'
+import { OstlerError } from '../errors.ts'
 import { ExpiringMap } from './expiring.ts'
 import type { BeginRequest, Begun, CompleteRequest } from './store.ts'
 
@@ -26,11 +26,9 @@ export class MemoryOps {
   readonly #maxRecords: number
   #lastMs = 0
 
+  /** The options are trusted: `memoryStore` has checked them. */
   constructor(options: { readonly maxRecords?: number } = {}) {
     const { maxRecords = 100_000 } = options
-    const problems: Problem[] = []
-    expectInteger(problems, 'maxRecords', maxRecords, 1, 10_000_000)
-    throwIfAny('INVALID_OPTIONS', problems)
     this.#maxRecords = maxRecords
     this.#records = new ExpiringMap(maxRecords)
   }

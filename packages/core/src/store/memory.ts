@@ -1,5 +1,12 @@
 import { ambientRandom } from '../clock.ts'
-import { expectInteger, OstlerError, shown, throwIfAny, type Problem } from '../errors.ts'
+import {
+  expectInteger,
+  OstlerError,
+  shown,
+  throwIfAny,
+  unknownField,
+  type Problem,
+} from '../errors.ts'
 import { MemoryHealth, type MemoryHealthOptions } from './memory-health.ts'
 import { MemoryLimits, type MemoryLimitsOptions } from './memory-limits.ts'
 import { MemoryOps } from './memory-ops.ts'
@@ -55,7 +62,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
   }
 }
 
-/** The least and the most of each option. */
+/** The least and the most of each option: the parts that they go to trust them. */
 const BOUNDS: Readonly<Record<keyof MemoryStoreOptions, readonly [least: number, most: number]>> = {
   maxKeys: [1, 10_000_000],
   maxOps: [1, 10_000_000],
@@ -75,8 +82,8 @@ function problemsOf(options: unknown): Problem[] {
   for (const [name, value] of Object.entries(options)) {
     const bounds = Object.hasOwn(BOUNDS, name) ? BOUNDS[name as keyof MemoryStoreOptions] : null
     if (bounds === null) {
-      const message = `${shown(name)} is not an option: ${Object.keys(BOUNDS).join(', ')}`
-      problems.push({ path: '', message })
+      const message = unknownField(name, "a memory store's options", Object.keys(BOUNDS))
+      problems.push({ path: 'options', message })
     } else if (value !== undefined) expectInteger(problems, name, value, bounds[0], bounds[1])
   }
   return problems

@@ -244,7 +244,7 @@ export class Records {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** Mixes two small integers; both halves of murmur3's finaliser, so that neighbours spread. */
+/** Mixes two small integers, each times an odd constant, then one round of multiply and shift: neighbours spread. */
 function pairHash(exit: number, domain: number): number {
   let hash = Math.imul(exit, 0x9e3779b1) ^ Math.imul(domain, 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35)

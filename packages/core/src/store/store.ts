@@ -161,6 +161,8 @@ export interface Settled {
    * an older epoch is still heard by the domain's incident and the agent's breaker, which no epoch fences.
    */
   readonly kind: 'applied' | 'stale'
+  /** Whether the pair's record is another than before. */
+  readonly changed: boolean
   readonly record: PairRecord | null
   readonly breaker: AgentBreaker | null
   readonly changes: Changes
@@ -218,7 +220,7 @@ export interface CompleteRequest {
  */
 export interface Store<M extends Mode = Mode> {
   readonly mode: M
-  /** A short name for `source` in decisions: `memory`, `sqlite`, `redis`. */
+  /** A short name for `source` in decisions, such as `memory`. */
   readonly name: string
 
   /**

@@ -3,6 +3,11 @@ export function count(value: number | null): string {
   return value === null ? '-' : String(value).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
+/** So many of something: `1 client`, `2,000 clients`, `0 entries`. */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`
+}
+
 /** A share as a percentage with two digits after the point; `-` for none. */
 export function percent(share: number | null): string {
   return share === null ? '-' : `${(share * 100).toFixed(2)}%`

@@ -1,7 +1,7 @@
 import type { Comparison } from '../run/compare.ts'
 import type { MinuteResult, PolicyResult } from '../run/tally.ts'
 import { barChart, colourOf, escapeHtml, lineChart, type Line } from './chart.ts'
-import { count, duration, percent } from './figures.ts'
+import { count, counted, duration, percent } from './figures.ts'
 
 const STYLE = `
 :root { color-scheme: light dark;
@@ -61,11 +61,11 @@ ${results.map(policyLine).join('\n')}
 function introduction(comparison: Comparison): string {
   const requests = comparison.calls - comparison.limited
   return `<p>Scenario <b>${escapeHtml(comparison.scenario)}</b>, seed ${comparison.seed}:
-${duration(comparison.durationMs)} of virtual time, ${count(comparison.agents)} agents on
-${count(comparison.exits)} exits in ${comparison.countries} countries,
-${count(comparison.domains)} domains.</p>
-<p>${count(comparison.calls)} calls of ${count(comparison.clients)} clients:
-${count(comparison.limited)} over their limits, ${count(requests)} requests.
+${duration(comparison.durationMs)} of virtual time, ${counted(comparison.agents, 'agent')} on
+${counted(comparison.exits, 'exit')} in ${counted(comparison.countries, 'country', 'countries')},
+${counted(comparison.domains, 'domain')}.</p>
+<p>${counted(comparison.calls, 'call')} of ${counted(comparison.clients, 'client')}:
+${count(comparison.limited)} over their limits, ${counted(requests, 'request')}.
 Every policy was given the same ones.</p>`
 }
 

@@ -1,6 +1,6 @@
 import type { Comparison } from '../run/compare.ts'
 import type { PolicyResult } from '../run/tally.ts'
-import { columns, count, duration, percent } from './figures.ts'
+import { columns, count, counted, duration, percent } from './figures.ts'
 
 /**
  * The comparison as text for a terminal of 80 columns: what was asked, how each policy did, and
@@ -9,13 +9,14 @@ import { columns, count, duration, percent } from './figures.ts'
 export function comparisonTable(comparison: Comparison): string {
   const { results } = comparison
   const asked = comparison.calls - comparison.limited
+  const domains = counted(comparison.domains, 'domain')
   return [
     `Scenario ${comparison.scenario}, seed ${comparison.seed}: ` +
       `${duration(comparison.durationMs)} of virtual time`,
-    `${count(comparison.agents)} agents on ${count(comparison.exits)} exits in ` +
-      `${comparison.countries} countries, ${count(comparison.domains)} domains`,
-    `${count(comparison.calls)} calls of ${count(comparison.clients)} clients: ` +
-      `${count(comparison.limited)} over their limits, ${count(asked)} requests`,
+    `${counted(comparison.agents, 'agent')} on ${counted(comparison.exits, 'exit')} in ` +
+      `${counted(comparison.countries, 'country', 'countries')}, ${domains}`,
+    `${counted(comparison.calls, 'call')} of ${counted(comparison.clients, 'client')}: ` +
+      `${count(comparison.limited)} over their limits, ${counted(asked, 'request')}`,
     '',
     ...columns([
       ['policy', 'success', 'wasted', 'share', 'excluded', 'probes', 'km p50', 'p95', 'refused'],

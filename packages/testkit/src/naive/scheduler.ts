@@ -168,7 +168,8 @@ export class NaiveScheduler {
     const counts = { available: 0, limited: 0, unavailable: 0 }
     for (const { agent } of this.fleet.members.values()) {
       const state = naiveStateAt(this.health.pair(exitOf(agent), domain, nowMs), nowMs)
-      counts[state === 'available' || state === 'limited' ? state : 'unavailable']++
+      const rests = this.#restUntilMs(agent) > nowMs
+      counts[!rests && (state === 'available' || state === 'limited') ? state : 'unavailable']++
     }
     return counts
   }
@@ -177,10 +178,16 @@ export class NaiveScheduler {
   nextRecoveryAtMs(domain: string, nowMs: number): number | null {
     let firstMs = Infinity
     for (const { agent } of this.fleet.members.values()) {
-      const atMs = naivePickableAtMs(this.health.pair(exitOf(agent), domain, nowMs), nowMs)
+      const pairMs = naivePickableAtMs(this.health.pair(exitOf(agent), domain, nowMs), nowMs)
+      const atMs = Math.max(pairMs, this.#restUntilMs(agent))
       if (atMs > nowMs) firstMs = Math.min(firstMs, atMs)
     }
     return firstMs === Infinity ? null : firstMs
+  }
+
+  /** Until when an agent rests as a whole: after its own errors, or by hand. */
+  #restUntilMs(agent: Agent): number {
+    return Math.max(this.breakers.downUntilMs(agent.id), this.health.exitRestUntilMs(exitOf(agent)))
   }
 
   #exitOf(agentId: string): string {
