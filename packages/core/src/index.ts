@@ -26,8 +26,9 @@ export type {
 } from './scheduler/with-agent.ts'
 
 export { memoryStore, type MemoryStoreOptions } from './store/memory.ts'
+export type * from './store/idempotency.ts'
 export type * from './store/store.ts'
-export type { Agent, StoredAgent } from './pick/agent.ts'
+export { AGENT_FIELDS, type Agent, type StoredAgent } from './pick/agent.ts'
 
 export { stateAt, join, isPickable, LATE_REPORT_MS } from './health/record.ts'
 export type {

@@ -1,24 +1,11 @@
-import type { Agent } from '@ostler/core'
+import { AGENT_FIELDS, type Agent } from '@ostler/core'
 import { usage } from '../failure.ts'
 import { checkEndpoint, quoted, Reason } from './endpoint.ts'
 import { draftAt, draftNamed, type Details, type Draft, type Reading } from './entry.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-const AGENT_FIELDS: readonly string[] = [
-  'id',
-  'country',
-  'region',
-  'city',
-  'lat',
-  'lon',
-  'exitIp',
-  'asn',
-  'tags',
-  'weight',
-  'maxConcurrency',
-  'url',
-]
+const KNOWN: ReadonlySet<string> = new Set(AGENT_FIELDS)
 
 /**
  * An array (or `{ "agents": [...] }`) of agents as `agents.upsert` takes them, or of entries of a
@@ -51,7 +38,7 @@ function readElement(element: unknown, scheme: string, unused: Set<string>): Dra
   if (typeof id !== 'string') return new Reason('must have an id, or a host and a port')
   const agent: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(element)) {
-    if (AGENT_FIELDS.includes(name)) agent[name] = value
+    if (KNOWN.has(name)) agent[name] = value
     else if (unused.size < 20) unused.add(name)
   }
   return draftNamed(agent as unknown as Agent)

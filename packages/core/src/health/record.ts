@@ -133,11 +133,6 @@ export function isPickable(state: PairState): boolean {
   return state.health === 'unavailable' && state.phase === 'probation'
 }
 
-/** From when the record says nothing more, and may be dropped. */
-export function forgetAtMs(record: PairRecord): number {
-  return record.forgetAtMs
-}
-
 const SEVERITY = { available: 0, limited: 1, unavailable: 2 } as const
 const WEIGHT = { rate_limited: 0, challenged: 1, blocked: 2, manual: 3 } as const
 

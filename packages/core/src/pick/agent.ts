@@ -27,6 +27,24 @@ export interface StoredAgent extends Agent {
   readonly drained?: true
 }
 
+/** Every field of an agent, by name: a new one that is missing here does not compile. */
+const NAMES: Readonly<Record<keyof Agent, true>> = {
+  id: true,
+  country: true,
+  region: true,
+  city: true,
+  lat: true,
+  lon: true,
+  exitIp: true,
+  asn: true,
+  tags: true,
+  weight: true,
+  maxConcurrency: true,
+  url: true,
+}
+
+export const AGENT_FIELDS: readonly (keyof Agent)[] = Object.keys(NAMES) as (keyof Agent)[]
+
 /** Dispatches at once of an agent that says nothing of it. */
 export const DEFAULT_CONCURRENCY = 1000
 

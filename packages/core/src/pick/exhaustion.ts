@@ -4,15 +4,24 @@ import { allowsPlace, isTooFar, refusalOf, type Query } from './query.ts'
 import type { Slots } from './slots.ts'
 import type { View } from './view.ts'
 
+/** Why a walk found nobody. */
+export type WalkCause =
+  /** There are no agents. */
+  | 'fleet_empty'
+  /** No agent, whatever its state, is allowed by the strict hint or the vetoes. */
+  | 'geo_empty'
+  /** No agent, whatever its state, passes pin, avoid and tags (within the hint). */
+  | 'filter_empty'
+  /** Every pinned agent is excluded, resting or full. */
+  | 'pinned_excluded'
+  /** Some eligible pair is available or on probation, and its agent has no free slot. */
+  | 'at_capacity'
+  /** Every eligible pair is excluded, or its agent drained or resting. */
+  | 'all_excluded'
+
 /** Why a walk found nobody, and when it would. */
 export interface Exhaustion {
-  readonly cause:
-    | 'fleet_empty'
-    | 'geo_empty'
-    | 'filter_empty'
-    | 'pinned_excluded'
-    | 'at_capacity'
-    | 'all_excluded'
+  readonly cause: WalkCause
   /** The first instant at which an eligible agent is pickable if nothing else happens; null where none ever is. */
   readonly retryAtMs: number | null
 }

@@ -8,7 +8,7 @@ import {
 } from '../errors.ts'
 import { isCountry } from '../geo/places.ts'
 import { keyProblem } from '../limit/key.ts'
-import type { Agent, StoredAgent } from '../pick/agent.ts'
+import { AGENT_FIELDS, type Agent, type StoredAgent } from '../pick/agent.ts'
 import type { Mode, Result, Store } from '../store/store.ts'
 import type { Roster } from './roster.ts'
 import { andThen } from './and-then.ts'
@@ -20,21 +20,7 @@ const MAX_PORTION = 100_000
 const MAX_TEXT = 256
 const MAX_URL = 2048
 const MOST_PROBLEMS = 100
-const FIELDS: readonly (keyof Agent)[] = [
-  'id',
-  'country',
-  'region',
-  'city',
-  'lat',
-  'lon',
-  'exitIp',
-  'asn',
-  'tags',
-  'weight',
-  'maxConcurrency',
-  'url',
-]
-const KNOWN: ReadonlySet<string> = new Set(FIELDS)
+const KNOWN: ReadonlySet<string> = new Set(AGENT_FIELDS)
 
 /** The fleet, as embedders change it: `scheduler.agents`. */
 export class Agents<M extends Mode> {
@@ -178,9 +164,9 @@ function copyByName(problems: Problem[], agent: object): Record<string, unknown>
   const copy: Record<string, unknown> = {}
   for (const name in agent) {
     if (KNOWN.has(name)) continue
-    problems.push({ path: '', message: unknownField(name, 'an agent', FIELDS) })
+    problems.push({ path: '', message: unknownField(name, 'an agent', AGENT_FIELDS) })
   }
-  for (const field of FIELDS) {
+  for (const field of AGENT_FIELDS) {
     const value = (agent as Agent)[field]
     if (value !== undefined) copy[field] = value
   }

@@ -1,4 +1,5 @@
 import type { Agent } from '../pick/agent.ts'
+import type { WalkCause } from '../pick/exhaustion.ts'
 import type { ExclusionReason, Health, PairState } from '../health/record.ts'
 import type { Lease, Verdict } from '../store/store.ts'
 
@@ -54,22 +55,8 @@ export interface PickRequest {
   readonly deadlineMs?: number
 }
 
-/** Why nothing was picked. */
-export type ExhaustedCause =
-  /** There are no agents. */
-  | 'fleet_empty'
-  /** No agent, whatever its state, is allowed by the strict hint or the vetoes. */
-  | 'geo_empty'
-  /** No agent, whatever its state, passes pin, avoid and tags (within the hint). */
-  | 'filter_empty'
-  /** Every pinned agent is excluded, resting or full. */
-  | 'pinned_excluded'
-  /** Some eligible pair is available or on probation, and its agent has no free slot. */
-  | 'at_capacity'
-  /** Every eligible pair is excluded, or its agent drained or resting. */
-  | 'all_excluded'
-  /** An incident of the domain is open, and as many dispatches are under way as `incidentInFlight` lets. */
-  | 'incident'
+/** Why nothing was picked: by the walk, or because an incident of the domain is open and `incidentInFlight` dispatches are under way. */
+export type ExhaustedCause = WalkCause | 'incident'
 
 /** How many agents of the whole fleet stand where, at the instant of a refusal. */
 export interface PickCounts {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { QUIET_MS } from '../health/incident.ts'
-import { forgetAtMs, stateAt, type PairRecord } from '../health/record.ts'
+import { stateAt, type PairRecord } from '../health/record.ts'
 import type { Fleet } from '../pick/fleet.ts'
 import { View, type Judge } from '../pick/view.ts'
 import type { Changes, Mode, Store } from '../store/store.ts'
@@ -16,7 +16,7 @@ const judge: Judge<PairRecord> = {
   nextMs(record, nowMs) {
     const state = stateAt(record, nowMs)
     if (state.health === 'available') return Infinity
-    if (state.health === 'unavailable' && state.phase === 'probation') return forgetAtMs(record)
+    if (state.health === 'unavailable' && state.phase === 'probation') return record.forgetAtMs
     return state.untilMs
   },
 }

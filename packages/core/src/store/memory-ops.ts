@@ -1,6 +1,6 @@
 import { OstlerError } from '../errors.ts'
 import { ExpiringMap } from './expiring.ts'
-import type { BeginRequest, Begun, CompleteRequest } from './store.ts'
+import type { BeginRequest, Begun, CompleteRequest } from './idempotency.ts'
 
 type Op =
   | {

@@ -3,6 +3,7 @@ import type { Incident, IncidentPolicy } from '../health/incident.ts'
 import type { HealthPolicy, OutcomeKind, PairRecord } from '../health/record.ts'
 import type { ResolvedPolicy } from '../limit/policy.ts'
 import type { StoredAgent } from '../pick/agent.ts'
+import type { BeginRequest, Begun, CompleteRequest } from './idempotency.ts'
 
 export type Mode = 'sync' | 'async'
 
@@ -181,32 +182,6 @@ export interface AgentChanges {
   readonly version: number
   readonly reset: boolean
   readonly changes: readonly AgentChange[]
-}
-
-// ---- idempotency records -----------------------------------------------------------------------
-
-export interface BeginRequest {
-  readonly id: string
-  /** A digest of the input: the same id with another one is a mismatch. */
-  readonly fingerprint: string
-  readonly nowMs: number
-  /** A running record frees itself at this instant (its holder crashed). */
-  readonly runUntilMs: number
-  readonly expiresAtMs: number
-}
-
-export type Begun =
-  | { readonly kind: 'started' }
-  | { readonly kind: 'done'; readonly value: string }
-  | { readonly kind: 'running'; readonly untilMs: number }
-  | { readonly kind: 'mismatch' }
-
-export interface CompleteRequest {
-  readonly id: string
-  readonly fingerprint: string
-  /** What a repeat is given; null frees the record, so that a repeat starts anew. */
-  readonly value: string | null
-  readonly nowMs: number
 }
 
 // ---- the contract ------------------------------------------------------------------------------
