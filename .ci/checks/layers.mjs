@@ -7,8 +7,10 @@ import { importsOf, root, sourcesUnder } from './sources.mjs'
 const PACKAGES = {
   core: [],
   testkit: ['core'],
+  'store-sqlite': ['core'],
+  'store-redis': ['core'],
   simulator: ['core'],
-  cli: ['core', 'simulator'],
+  cli: ['core', 'simulator', 'store-sqlite', 'store-redis'],
 }
 
 /** room of core: the rooms that it may import. Loose files are their own rooms. */

@@ -105,6 +105,7 @@ function flaws(): { readonly flaw: string; readonly spoil: (store: Store<'sync'>
           store.settle({ ...request, lease: { ...request.lease, epoch: 1_000_000 } }),
       }),
     },
+    { flaw: 'forgets what it is told again', spoil: (store) => ({ ...store, merge: () => {} }) },
     { flaw: 'ignores a restore', spoil: (store) => ({ ...store, restore: () => {} }) },
     { flaw: 'renews what is gone', spoil: (store) => ({ ...store, renew: () => true }) },
     { flaw: 'releases what is gone', spoil: (store) => ({ ...store, release: () => true }) },

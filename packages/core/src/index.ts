@@ -30,7 +30,7 @@ export type * from './store/idempotency.ts'
 export type * from './store/store.ts'
 export { AGENT_FIELDS, type Agent, type StoredAgent } from './pick/agent.ts'
 
-export { stateAt, join, isPickable, LATE_REPORT_MS } from './health/record.ts'
+export { stateAt, join, sameRecord, isPickable, LATE_REPORT_MS } from './health/record.ts'
 export type {
   ExclusionReason,
   Health,
@@ -52,6 +52,7 @@ export {
   DEFAULT_INCIDENT_POLICY,
   incidentAt,
   observe,
+  QUIET_MS,
   type DomainEvent,
   type Incident,
   type IncidentCause,
@@ -59,11 +60,13 @@ export {
   type Watch,
 } from './health/incident.ts'
 
-export type { Policy, ResolvedPolicy } from './limit/policy.ts'
-export { resolvePolicy } from './limit/policy.ts'
+export type { ExactPolicy, Policy, ResolvedPolicy, SmoothPolicy } from './limit/policy.ts'
+export { MAX_LIMIT, resolvePolicy } from './limit/policy.ts'
 export {
   decideWindow,
+  effectiveMs,
   EMPTY_LOG,
+  liveHits,
   withHit,
   withoutHit,
   type Hit,
@@ -76,6 +79,7 @@ export {
   gcraRefund,
   gcraRemaining,
   gcraRetryMs,
+  restoredAtMs,
   type Tat,
 } from './limit/gcra.ts'
 export { permitRetryMs } from './limit/permit.ts'
@@ -108,4 +112,12 @@ export { VENDOR_RULES, type VendorRule } from './classify/vendors.ts'
 export { domainOf, type DomainOptions, type UrlLike } from './domain.ts'
 export { systemClock, type Clock } from './clock.ts'
 export { hash32, seededRandom, type Random } from './random.ts'
-export { OstlerError, type ErrorCode, type Problem } from './errors.ts'
+export {
+  expectInteger,
+  OstlerError,
+  shown,
+  throwIfAny,
+  unknownField,
+  type ErrorCode,
+  type Problem,
+} from './errors.ts'

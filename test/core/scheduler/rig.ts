@@ -14,6 +14,7 @@ const LATER: readonly (keyof Store)[] = [
   'exclude',
   'restore',
   'exclusions',
+  'merge',
   'putAgents',
   'removeAgents',
   'agents',
@@ -30,7 +31,7 @@ export function asyncStore(
   store: Store<'sync'>,
   delay: (method: keyof Store) => Promise<void> = () => Promise.resolve(),
 ): Store<'async'> {
-  const later: Record<string, unknown> = { mode: 'async', name: store.name }
+  const later: Record<string, unknown> = { mode: 'async', name: store.name, local: true }
   for (const method of LATER) {
     const decide = store[method] as (...args: readonly unknown[]) => unknown
     later[method] = async (...args: readonly unknown[]) => {

@@ -163,6 +163,25 @@ export function join(a: PairRecord | null, b: PairRecord | null): PairRecord | n
   }
 }
 
+/** Whether two records say the same, field by field. */
+export function sameRecord(a: PairRecord, b: PairRecord): boolean {
+  return (
+    a.health === b.health &&
+    a.rung === b.rung &&
+    a.untilMs === b.untilMs &&
+    a.epoch === b.epoch &&
+    a.strikes === b.strikes &&
+    a.strikeAtMs === b.strikeAtMs &&
+    a.okStreak === b.okStreak &&
+    a.limitedStreak === b.limitedStreak &&
+    a.reason === b.reason &&
+    a.forgetAtMs === b.forgetAtMs &&
+    a.probe?.leaseId === b.probe?.leaseId &&
+    a.probe?.deadlineMs === b.probe?.deadlineMs &&
+    a.manual?.untilMs === b.manual?.untilMs
+  )
+}
+
 function laterProbe(a: Probe | undefined, b: Probe | undefined): Probe | undefined {
   if (a === undefined || b === undefined) return a ?? b
   if (a.deadlineMs !== b.deadlineMs) return a.deadlineMs > b.deadlineMs ? a : b

@@ -119,6 +119,7 @@ const STORE_METHODS: readonly (keyof Store)[] = [
   'exclude',
   'restore',
   'exclusions',
+  'merge',
   'putAgents',
   'removeAgents',
   'agents',

@@ -6,7 +6,7 @@ import { OstlerError } from '../errors.ts'
 import { trip } from '../health/breaker.ts'
 import { incidentAt, observe } from '../health/incident.ts'
 import { DEFAULT_HEALTH_POLICY } from '../health/ladder.ts'
-import { LATE_REPORT_MS, stateAt } from '../health/record.ts'
+import { join, LATE_REPORT_MS, sameRecord, stateAt } from '../health/record.ts'
 import { transition } from '../health/transition.ts'
 import type { Domain } from './domains.ts'
 import { Leases } from './leases.ts'
@@ -16,6 +16,7 @@ import type {
   AcquireRequest,
   Acquired,
   AgentChanges,
+  Change,
   Changes,
   SettleRequest,
   Settled,
@@ -141,6 +142,19 @@ export class MemoryHealth {
   exclusions(domain: string, sinceVersion: number, nowMs: number): Changes {
     const atMs = this.#advance(nowMs)
     return this.#pairs.changes(this.#pairs.domain(domain), sinceVersion, atMs)
+  }
+
+  merge(name: string, changes: readonly Change[], nowMs: number): void {
+    const atMs = this.#advance(nowMs)
+    for (const { exit, record } of changes) {
+      if (record === null || atMs >= record.forgetAtMs) continue
+      const known = this.#pairs.domain(name)
+      const before = this.#pairs.record(exit, known, atMs)
+      const after = join(before, record) as PairRecord
+      if (before !== null && sameRecord(before, after)) continue
+      this.#pairs.makeRoom(exit, known, atMs)
+      this.#pairs.write(exit, known ?? this.#pairs.addDomain(name, atMs), after)
+    }
   }
 
   putAgents(agents: readonly StoredAgent[]): number {

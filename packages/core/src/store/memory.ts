@@ -36,6 +36,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
   return {
     mode: 'sync',
     name: 'memory',
+    local: true,
     consume: (request) => (check(), limits.consume(request)),
     peek: (request) => (check(), limits.peek(request)),
     refund: (request) => (check(), limits.refund(request)),
@@ -51,6 +52,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
     ),
     restore: (exit, domain, nowMs) => (check(), health.restore(exit, domain, nowMs)),
     exclusions: (domain, since, nowMs) => (check(), health.exclusions(domain, since, nowMs)),
+    merge: (domain, changes, nowMs) => (check(), health.merge(domain, changes, nowMs)),
     putAgents: (agents) => (check(), health.putAgents(agents)),
     removeAgents: (ids) => (check(), health.removeAgents(ids)),
     agents: (since) => (check(), health.agents(since)),

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { AgentBreaker, BreakerPolicy } from '../health/breaker.ts'
 import type { Incident, IncidentPolicy } from '../health/incident.ts'
 import type { HealthPolicy, OutcomeKind, PairRecord } from '../health/record.ts'
@@ -48,6 +49,8 @@ export interface Verdict {
   readonly retryAfterMs: number
   /** The instant the store decided at: max(nowMs, its newest). A refund names it. */
   readonly atMs: number
+  /** Set where a scheduler's fallback decided, because the store was out of reach. */
+  readonly degraded?: boolean
 }
 
 export interface RefundRequest {
@@ -114,6 +117,11 @@ export interface Changes {
   readonly reset: boolean
   readonly changes: readonly Change[]
   readonly incident: Incident | null
+  /**
+   * The store is not the one that gave `sinceVersion`, or has lost what it decided since (emptied, restored, failed over): always
+   * with `reset`. What the caller knows may be told again, by `merge`.
+   */
+  readonly lost?: true
 }
 
 export type Acquired =
@@ -124,12 +132,17 @@ export type Acquired =
       readonly epoch: number
       readonly probe: boolean
       readonly changes: Changes
+      /** See `Settled`. */
+      readonly fleetVersion?: number
+      readonly degraded?: boolean
     }
   /** `busyUntilMs[i]`: candidate i has no free slot before then; 0 when its pair is excluded. */
   | {
       readonly kind: 'refused'
       readonly busyUntilMs: readonly number[]
       readonly changes: Changes
+      readonly fleetVersion?: number
+      readonly degraded?: boolean
     }
 
 /** What came of a dispatch. */
@@ -167,6 +180,10 @@ export interface Settled {
   readonly record: PairRecord | null
   readonly breaker: AgentBreaker | null
   readonly changes: Changes
+  /** The version of the fleet, from a store whose `agents` costs a round trip: a caller who is behind asks for them. */
+  readonly fleetVersion?: number
+  /** Set where a scheduler's fallback decided, because the store was out of reach. */
+  readonly degraded?: boolean
 }
 
 // ---- agents ------------------------------------------------------------------------------------
@@ -182,6 +199,8 @@ export interface AgentChanges {
   readonly version: number
   readonly reset: boolean
   readonly changes: readonly AgentChange[]
+  /** As of `Changes`: agents that the caller still has may be put again. */
+  readonly lost?: true
 }
 
 // ---- the contract ------------------------------------------------------------------------------
@@ -197,6 +216,10 @@ export interface Store<M extends Mode = Mode> {
   readonly mode: M
   /** A short name for `source` in decisions, such as `memory`. */
   readonly name: string
+  /** It lives in this process, and so is never out of reach: a scheduler keeps no fallback for it. */
+  readonly local?: true
+  /** The clock that the store decides by, as near as this process knows it: a scheduler that is given none reads this one. */
+  readonly clock?: Clock
 
   /**
    * Admits the call if every policy and the permit, if one is asked for, has room; then all count it, else none changes.
@@ -256,6 +279,13 @@ export interface Store<M extends Mode = Mode> {
   /** What changed in a domain since a version; everything since 0. Cheap when nothing did. O(changes). */
   exclusions(domain: string, sinceVersion: number, nowMs: number): Result<M, Changes>
 
+  /**
+   * Joins records that the caller holds with the store's own, by maximum (`join`): what a fallback has decided while the store was out
+   * of reach, or what the store has lost. In any order and any number of times it comes to the same. Nulls and records that say
+   * nothing any more are passed over; a join that says nothing new is no change. At most 1,000 changes. O(changes).
+   */
+  merge(domain: string, changes: readonly Change[], nowMs: number): Result<M, void>
+
   /** Adds or replaces agents, in order: all or none. Each is one version further; answers the version then. */
   putAgents(agents: readonly StoredAgent[]): Result<M, number>
 
@@ -271,8 +301,14 @@ export interface Store<M extends Mode = Mode> {
   /** Ends what `begin` started. False when it is not running under this fingerprint any more. */
   complete(request: CompleteRequest): Result<M, boolean>
 
-  /** Calls back when another process changed a domain (or the fleet, `'*'`). A hint: views stay right without it. */
-  subscribe?(onChange: (domain: string) => void): () => void
+  /**
+   * Calls back when another process changed a domain, or the fleet (`'*'`); with null when changes may have been missed, so that all is
+   * to be asked anew. A hint: views stay right without it. Answers how to end it.
+   */
+  subscribe?(onChange: (domain: string | null) => void): () => void
+
+  /** Answers once the store can decide, that is read and write; else fails as any call does. Changes nothing. */
+  ping?(): Result<M, void>
 
   /** Frees what the store holds. Later calls throw CLOSED; a second close does nothing. */
   close(): Result<M, void>

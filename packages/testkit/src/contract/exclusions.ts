@@ -1,4 +1,4 @@
-import type { Change, Store } from '@ostler/core'
+import type { Change, PairRecord, Store } from '@ostler/core'
 import { expectKind, holds, same } from './assert.ts'
 import { block, BREAKER, candidate, lease, MINUTE, settle, T, wanting } from './fixtures.ts'
 import type { ContractCase } from './runner.ts'
@@ -231,4 +231,49 @@ export const exclusionCases: readonly ContractCase[] = [
       same(expectKind(given, 'acquired').changes.changes, [], 'nothing more')
     },
   },
+  {
+    name: 'merge: takes in a record that the store does not know',
+    async run(store) {
+      const record = (await block(store)).record as PairRecord
+      await store.merge('other', [{ exit: 'a', record }], T)
+      const { changes } = await store.exclusions('other', 0, T)
+      same(changes, [{ exit: 'a', record }], 'changes of the domain')
+      same(await isGiven(store, T, { domain: 'other' }), 'refused', 'at once')
+    },
+  },
+  {
+    name: 'merge: joins by maximum; the higher epoch wins whole',
+    async run(store) {
+      const older = (await block(store)).record as PairRecord
+      await store.exclude('a', 'd', T + 5_000, T)
+      await store.merge('d', [{ exit: 'a', record: older }], T)
+      const raised = { ...older, epoch: 9, untilMs: T + 400_000 }
+      same(recordOf(await store.exclusions('d', 0, T))?.epoch, 2, 'epoch, after an older one')
+      await store.merge('d', [{ exit: 'a', record: raised }], T)
+      same(recordOf(await store.exclusions('d', 0, T)), raised, 'record, after a newer one')
+    },
+  },
+  {
+    name: 'merge: repeated, or of what says nothing, is no change',
+    async run(store) {
+      const record = (await block(store)).record as PairRecord
+      const { version } = await store.exclusions('d', 0, T)
+      const past = { ...record, epoch: 9, forgetAtMs: T }
+      await store.merge(
+        'd',
+        [
+          { exit: 'a', record },
+          { exit: 'b', record: past },
+          { exit: 'c', record: null },
+        ],
+        T,
+      )
+      const again = await store.exclusions('d', version, T)
+      same([again.version, again.changes], [version, []], 'changes')
+    },
+  },
 ]
+
+function recordOf(answer: { readonly changes: readonly Change[] }): PairRecord | null | undefined {
+  return answer.changes.find(({ exit }) => exit === 'a')?.record
+}

@@ -50,4 +50,27 @@ export const sharedCases: readonly SharedCase[] = [
       same(changes, [{ kind: 'put', agent: { id: 'a' } }], 'changes')
     },
   },
+  {
+    name: 'two connections: each learns what the other changed, from version to version',
+    async run(first, second) {
+      await first.exclude('a', 'd', T + 5_000, T)
+      const known = await second.exclusions('d', 0, T)
+      same(
+        known.changes.map(({ exit }) => exit),
+        ['a'],
+        'changes since 0',
+      )
+      await first.exclude('b', 'd', T + 5_000, T)
+      await first.putAgents([{ id: 'x' }])
+      const newer = await second.exclusions('d', known.version, T)
+      same(
+        newer.changes.map(({ exit }) => exit),
+        ['b'],
+        'changes since then',
+      )
+      const { version } = await second.agents(0)
+      await first.removeAgents(['x'])
+      same((await second.agents(version)).changes, [{ kind: 'removed', id: 'x' }], 'the fleet')
+    },
+  },
 ]
