@@ -1,9 +1,10 @@
 // Time, chance and timers come in as arguments: core may not reach for them.
 import { sourcesUnder, withoutComments } from './sources.mjs'
 
-/** Where the defaults of `clock` and `random` are named. */
+/** Where the defaults of `clock` and `random` are named, and the one pause. */
 const ALLOWED = {
   'Date.now': ['packages/core/src/clock.ts'],
+  setTimeout: ['packages/core/src/clock.ts'],
   'Math.random': ['packages/core/src/clock.ts', 'packages/core/src/scheduler/options.ts'],
 }
 

@@ -8,3 +8,14 @@ export const systemClock: Clock = { nowMs: () => Date.now() }
 
 /** Chance from outside, for names that must differ between processes whatever their seeds. */
 export const ambientRandom: () => number = Math.random
+
+/** The one timer: a pause between two questions whether a store is back. Nothing is decided by it, and no process is kept alive by it. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    if (typeof timer === 'object') timer.unref?.()
+  })
+}
+
+/** What Node and browsers answer; core has no types of either. */
+declare function setTimeout(callback: () => void, ms: number): number | { unref?(): unknown }

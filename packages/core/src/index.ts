@@ -1,5 +1,7 @@
 export { Scheduler } from './scheduler/scheduler.ts'
 export type { SchedulerOptions, Tier } from './scheduler/options.ts'
+export type { DegradedOptions } from './scheduler/degraded-options.ts'
+export type { Standing } from './scheduler/circuit.ts'
 export type {
   AdmitRequest,
   CandidateReason,

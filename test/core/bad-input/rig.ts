@@ -17,7 +17,7 @@ export const NOW_MS = 1_200_000_000
 export const SECRET = 'hunter2'
 export const WITH_CREDENTIALS = `http://me:${SECRET}@exit.example:8080`
 
-const LONGEST_MESSAGE = 4000
+const LONGEST_MESSAGE = 5000
 
 /** A scheduler in use: something counted, held, excluded and in flight, so that a change would show. */
 export interface Used {

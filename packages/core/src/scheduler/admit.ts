@@ -11,6 +11,7 @@ import { MAX_LIMIT } from '../limit/policy.ts'
 import type { ConsumeRequest, Mode, Result, Store, Usage, Verdict } from '../store/store.ts'
 import { events } from './events.ts'
 import type { ResolvedTier } from './options.ts'
+import { LOCAL } from './degraded.ts'
 import type { AdmitRequest, Decision, Permit } from './requests.ts'
 import { andThen } from './and-then.ts'
 import type { Time } from './time.ts'
@@ -173,8 +174,8 @@ export class Admission<M extends Mode> {
       key,
       tier,
       cost: consume.cost,
-      source: this.#store.name,
-      degraded: false,
+      source: verdict.degraded === true ? LOCAL : this.#store.name,
+      degraded: verdict.degraded === true,
     }
     if (permit === undefined && consume.opId === undefined) return decision
     return {

@@ -15,6 +15,6 @@ export const events: Readonly<Record<EventName, Channel>> = {
   transition: channel('ostler:transition'),
   /** Every decision of `admit`. */
   admit: channel('ostler:admit'),
-  /** `{ reason }` when a store cannot be asked: a memory store always can. */
+  /** `{ store, degraded, sinceMs, forMs, reason }` when a store goes out of reach, and when it is back. A memory store never goes. */
   degraded: channel('ostler:degraded'),
 }

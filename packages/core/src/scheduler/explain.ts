@@ -5,7 +5,7 @@ import { distanceTo, refusalOf } from '../pick/query.ts'
 import { nameOf, type Step } from '../pick/steps.ts'
 import type { Choice } from '../pick/walk.ts'
 import type { Mode, Result } from '../store/store.ts'
-import type { Attempt, Picker } from './pick.ts'
+import type { Attempt, Attempts } from './attempt.ts'
 import type {
   CandidateReason,
   Explained,
@@ -24,20 +24,19 @@ const MOST_PER_STEP = 8
 
 /** `pick` without taking: the same walk, with a witness that writes down what it sees. */
 export class Explainer<M extends Mode> {
-  readonly #picker: Picker<M>
+  readonly #attempts: Attempts
   readonly #roster: Roster
   readonly #time: Time
 
-  constructor(picker: Picker<M>, roster: Roster, time: Time) {
-    this.#picker = picker
+  constructor(attempts: Attempts, roster: Roster, time: Time) {
+    this.#attempts = attempts
     this.#roster = roster
     this.#time = time
   }
 
   explain(request: PickRequest): Result<M, Explained> {
     const nowMs = this.#time.nowMs()
-    const { plan, seed } = this.#picker.plan(request, nowMs)
-    const explained = andThen(this.#picker.attempt(plan, seed, nowMs), (attempt) =>
+    const explained = andThen(this.#attempts.begin(request, nowMs, false), (attempt) =>
       this.#witness(attempt),
     )
     return explained as Result<M, Explained>
@@ -45,14 +44,14 @@ export class Explainer<M extends Mode> {
 
   #witness(attempt: Attempt): Explained {
     let witness = new Witness(this.#roster, attempt)
-    const choice = this.#picker.choose(attempt, (step, draw) => {
+    const choice = this.#attempts.choose(attempt, (step, draw) => {
       // A walk that found nobody is walked again once more has fallen due: what counts is the last one.
       if (witness.isOver(step)) witness = new Witness(this.#roster, attempt)
       witness.see(step, draw)
     })
     const shown = { localities: witness.localities, candidates: witness.candidates(choice) }
-    if (choice === null) return { ...this.#picker.refusal(attempt), ...shown }
-    return { ...this.#picker.described(attempt, choice), ...shown }
+    if (choice === null) return { ...this.#attempts.refusal(attempt), ...shown }
+    return { ...this.#attempts.described(attempt, choice), ...shown }
   }
 }
 

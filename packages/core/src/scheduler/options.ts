@@ -27,6 +27,12 @@ import {
 } from '../limit/policy.ts'
 import type { Random } from '../random.ts'
 import type { Mode, Store } from '../store/store.ts'
+import {
+  degradedProblems,
+  resolveDegraded,
+  type DegradedOptions,
+  type ResolvedDegraded,
+} from './degraded-options.ts'
 
 /** A named set of policies, all of which must admit, and how many permits a key may hold. */
 export interface Tier {
@@ -55,6 +61,9 @@ export interface SchedulerOptions<M extends Mode> {
   readonly drainPerPick?: number
   /** Share of a domain's picks that may be probes while an agent is available, 0.01 to 1. Default 0.1. */
   readonly probeShare?: number
+  /** What to do while the store is out of reach. */
+  readonly degraded?: DegradedOptions
+  /** Default: the store's clock where it decides on one of its own, else the machine's. */
   readonly clock?: Clock
   /** Default Math.random. Give a seeded one to replay a run. */
   readonly random?: Random
@@ -81,6 +90,7 @@ export interface ResolvedOptions<M extends Mode> {
   readonly drainPerPick: number
   /** Picks between two probes, at least. */
   readonly probeSpacing: number
+  readonly degraded: ResolvedDegraded
   readonly clock: Clock
   readonly random: Random
 }
@@ -102,6 +112,7 @@ const FIELDS: readonly string[] = [
   'maxViews',
   'drainPerPick',
   'probeShare',
+  'degraded',
   'clock',
   'random',
 ]
@@ -146,7 +157,8 @@ export function resolveOptions<M extends Mode>(options: SchedulerOptions<M>): Re
     maxViews: options.maxViews ?? 10_000,
     drainPerPick: options.drainPerPick ?? 64,
     probeSpacing: Math.ceil(1 / (options.probeShare ?? 0.1)) - 1,
-    clock: options.clock ?? systemClock,
+    degraded: resolveDegraded(options.degraded),
+    clock: options.clock ?? options.store.clock ?? systemClock,
     random: options.random ?? Math.random,
   }
 }
@@ -208,6 +220,7 @@ function optionsProblems(options: SchedulerOptions<Mode>): Problem[] {
   if (options.breaker !== undefined) {
     problems.push(...breakerPolicyProblems(options.breaker, 'breaker'))
   }
+  problems.push(...degradedProblems(options.degraded, 'degraded'))
   const { leaseMs = 1000, maxViews = 1, drainPerPick = 1, probeShare = 1 } = options
   expectInteger(problems, 'incidentInFlight', options.incidentInFlight ?? 1, 1, 1_000_000)
   expectInteger(problems, 'leaseMs', leaseMs, 1000, MAX_LEASE_MS)

@@ -100,7 +100,8 @@ export class Reporter<M extends Mode> {
     if (settled.changed && events.transition.hasSubscribers) {
       events.transition.publish({ domain: lease.domain, exit: lease.exit, record: settled.record })
     }
-    return settled.breaker === null ? undefined : this.#roster.follow(nowMs)
+    const behind = (settled.fleetVersion ?? 0) > this.#roster.version
+    return settled.breaker !== null || behind ? this.#roster.follow(nowMs) : undefined
   }
 }
 

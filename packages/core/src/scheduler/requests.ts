@@ -78,6 +78,9 @@ export interface Picked {
   /** The step of the walk that gave it: `DE`, `AT/Vienna`, `anywhere`. */
   readonly locality: string
   readonly probe: boolean
+  /** Which store decided; `local` when it could not be asked. */
+  readonly source: string
+  readonly degraded: boolean
 }
 
 export interface Exhausted {
@@ -86,6 +89,9 @@ export interface Exhausted {
   /** The first instant at which, if nothing else happens, the same pick succeeds; null where time alone cannot help. */
   readonly retryAtMs: number | null
   readonly counts: PickCounts
+  /** Which store decided; `local` when it could not be asked. */
+  readonly source: string
+  readonly degraded: boolean
 }
 
 export type PickResult = Picked | Exhausted

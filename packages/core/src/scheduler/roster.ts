@@ -3,6 +3,9 @@ import { Fleet } from '../pick/fleet.ts'
 import { Slots } from '../pick/slots.ts'
 import type { AgentChange, AgentChanges, Mode, Store } from '../store/store.ts'
 
+/** Agents that are put again at once. */
+const PORTION = 1_000
+
 /**
  * The fleet as the store has it: follows the store's changes of agents, breakers and exits excluded everywhere,
  * and keeps the index and the slots in step.
@@ -12,6 +15,7 @@ export class Roster {
   readonly slots: Slots = new Slots(this.fleet)
   readonly #store: Store
   #version = 0
+  #asked = false
   /** Until when agents rest by their breaker, and exits by hand; entries outlive their instant until they are next set. */
   readonly #downUntilMs: Map<string, number> = new Map()
   readonly #exitUntilMs: Map<string, number> = new Map()
@@ -20,19 +24,35 @@ export class Roster {
     this.#store = store
   }
 
+  /** Whether the store has ever been asked. */
+  get isKnown(): boolean {
+    return this.#asked
+  }
+
+  /** The store's version that this process has seen. */
+  get version(): number {
+    return this.#version
+  }
+
   /** Asks the store what changed; a promise from an asynchronous one. Cheap when nothing did. */
   follow(nowMs: number): void | Promise<void> {
     const answer = this.#store.agents(this.#version)
     if (answer instanceof Promise) return answer.then((changes) => this.absorb(changes, nowMs))
-    if (answer.version !== this.#version || answer.reset) this.absorb(answer, nowMs)
+    if (answer.version !== this.#version || answer.reset || answer.changes.length > 0) {
+      this.absorb(answer, nowMs)
+    }
   }
 
   /** Takes in changes of the store, oldest first. An answer that a later one has overtaken is passed over. */
   absorb(answer: AgentChanges, nowMs: number): void {
-    if (answer.reset) this.#clear()
-    else if (answer.version <= this.#version) return
+    if (answer.reset && answer.lost !== true) this.#clear()
+    else if (answer.lost !== true && answer.version < this.#version) return
+    const before = answer.lost === true ? new Map(this.#agentsById()) : null
+    // At the same version only a stand-in has anything to tell.
     for (const change of answer.changes) this.#apply(change, nowMs)
     this.#version = answer.version
+    this.#asked = true
+    if (before !== null) this.#putAgain(before, answer.changes)
   }
 
   /** Takes in agents that this process itself has just put, as the store's versions up to `version`. */
@@ -46,6 +66,20 @@ export class Roster {
   /** Whether an exit is excluded by hand for all domains. */
   isByHand(exit: string, nowMs: number): boolean {
     return (this.#exitUntilMs.get(exit) ?? 0) > nowMs
+  }
+
+  /** The store has lost the fleet: the agents that it does not name are put again, by every process that knows them. */
+  #putAgain(before: Map<string, StoredAgent>, told: readonly AgentChange[]): void {
+    for (const change of told) if (change.kind === 'put') before.delete(change.agent.id)
+    const agents = [...before.values()]
+    for (let from = 0; from < agents.length; from += PORTION) {
+      const put = this.#store.putAgents(agents.slice(from, from + PORTION))
+      if (put instanceof Promise) void put.catch(() => {})
+    }
+  }
+
+  *#agentsById(): Generator<[string, StoredAgent]> {
+    for (const agent of this.fleet.values()) yield [agent.id, agent]
   }
 
   #apply(change: AgentChange, nowMs: number): void {

@@ -5,7 +5,11 @@ import { exitOf } from '../pick/agent.ts'
 import type { Lease, Mode, Outcome, Result, Settled, Store, Usage } from '../store/store.ts'
 import { Admission } from './admit.ts'
 import { Agents } from './agents.ts'
+import { Attempts } from './attempt.ts'
+import type { Standing } from './circuit.ts'
+import { Fallback } from './degraded.ts'
 import { events } from './events.ts'
+import { Follower } from './follow.ts'
 import { Explainer } from './explain.ts'
 import { checkedPage, healthOf, type Page } from './health.ts'
 import { checkedTier, resolveOptions } from './options.ts'
@@ -29,6 +33,17 @@ import { Time } from './time.ts'
 import { Views } from './views.ts'
 import { withAgent, type WithAgentOptions, type WithAgentResult } from './with-agent.ts'
 
+const IN_REACH: Omit<Standing, 'store'> = {
+  degraded: false,
+  sinceMs: null,
+  reason: null,
+  episodes: 0,
+  decidedLocally: 0,
+  owed: 0,
+  repaid: 0,
+  dropped: 0,
+}
+
 /**
  * Picks the right agent for every request. A request goes through four steps, in this order: `admit` (may this key go on?),
  * `pick` (which agent?), the caller's own dispatch, and `report` (what came of it?). Each may be used alone.
@@ -49,17 +64,23 @@ export class Scheduler<M extends Mode = 'sync'> {
   readonly #picker: Picker<M>
   readonly #explainer: Explainer<M>
   readonly #reporter: Reporter<M>
+  readonly #fallback: Fallback<M> | null
+  readonly #follower: Follower
+  readonly #unfollow: () => void
   #closed = false
 
   /** @throws OstlerError INVALID_OPTIONS, with every problem by its path */
   constructor(options: SchedulerOptions<M>) {
-    const resolved = resolveOptions(options)
+    const checked = resolveOptions(options)
+    this.#time = new Time(checked.clock)
+    const fallback = this.#fallbackFor(checked)
+    this.#fallback = fallback
+    const resolved = fallback === null ? checked : { ...checked, store: fallback }
     const instance = Math.floor(ambientRandom() * 2 ** 52).toString(36)
     let ids = 0
     const nextId = (): string => `${instance}-${(++ids).toString(36)}`
     this.#options = resolved
     this.#store = resolved.store
-    this.#time = new Time(resolved.clock)
     this.#roster = new Roster(resolved.store)
     const { fleet } = this.#roster
     this.#views = new Views(resolved.store, fleet, resolved.maxViews)
@@ -67,17 +88,28 @@ export class Scheduler<M extends Mode = 'sync'> {
     const throttle = new Throttle(resolved.incidentInFlight)
     this.agents = new Agents(resolved.store, this.#roster, this.#time)
     this.#admission = new Admission(resolved.store, this.#time, resolved.tiers, nextId)
+    const isDegraded = (): boolean => fallback !== null && fallback.isDegraded
+    const attempts = new Attempts(
+      resolved,
+      this.#planner,
+      this.#roster,
+      this.#views,
+      throttle,
+      isDegraded,
+    )
     this.#picker = new Picker(
       resolved,
       this.#time,
-      this.#planner,
+      attempts,
       this.#roster,
       this.#views,
       throttle,
       nextId,
     )
-    this.#explainer = new Explainer(this.#picker, this.#roster, this.#time)
+    this.#explainer = new Explainer(attempts, this.#roster, this.#time)
     this.#reporter = new Reporter(resolved, this.#time, this.#roster, this.#views, throttle)
+    this.#follower = new Follower(this.#roster, this.#views, this.#time)
+    this.#unfollow = this.#follower.listen(checked.store)
   }
 
   /**
@@ -161,9 +193,8 @@ export class Scheduler<M extends Mode = 'sync'> {
     const checked = checkedPage(page)
     const key = this.#planner.domain(domain)
     const nowMs = this.#time.nowMs()
-    const follow = this.#store.mode === 'sync' ? this.#roster.follow(nowMs) : undefined
-    const health = andThen(follow, () =>
-      andThen(this.#views.of(key, nowMs), (view) => {
+    const health = andThen(this.#roster.follow(nowMs), () =>
+      andThen(this.#views.freshest(key, nowMs), (view) => {
         view.catchUp()
         return healthOf(view, this.#roster, checked, nowMs)
       }),
@@ -200,7 +231,24 @@ export class Scheduler<M extends Mode = 'sync'> {
     const mode = this.#store.mode
     if (this.#closed) return (mode === 'sync' ? undefined : Promise.resolve()) as Result<M, void>
     this.#closed = true
+    this.#unfollow()
     return this.#store.close()
+  }
+
+  /** How the scheduler stands with its store: whether it is out of reach, since when and why, and what it is owed. */
+  standing(): Standing {
+    return this.#fallback?.standing() ?? { ...IN_REACH, store: this.#store.name }
+  }
+
+  /** A store of this process is never out of reach. */
+  #fallbackFor(options: ResolvedOptions<M>): Fallback<M> | null {
+    const { store, degraded } = options
+    if (store.local === true) return null
+    return new Fallback(store, degraded, {
+      known: (domain) => this.#views.known(domain),
+      returned: () => this.#follower.look(null),
+      nowMs: () => this.#time.nowMs(),
+    })
   }
 
   /** Changes a pair by hand: another process may have put its agent, so the fleet is brought up to the store first. */

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import { QUIET_MS } from '../health/incident.ts'
-import { stateAt, type PairRecord } from '../health/record.ts'
+import { join, stateAt, type PairRecord } from '../health/record.ts'
 import type { Fleet } from '../pick/fleet.ts'
 import { View, type Judge } from '../pick/view.ts'
-import type { Changes, Mode, Store } from '../store/store.ts'
+import type { Change, Changes, Mode, Store } from '../store/store.ts'
 import { andThen } from './and-then.ts'
 
 /** How views read records: by the same function that stores decide by. */
@@ -20,6 +20,9 @@ const judge: Judge<PairRecord> = {
     return state.untilMs
   },
 }
+
+/** A store takes so many records at once. */
+const PORTION = 1_000
 
 /** The views that are kept ready: derived from the store, so that losing one costs time and nothing else. */
 export class Views {
@@ -46,6 +49,12 @@ export class Views {
     return this.refresh(view, nowMs)
   }
 
+  /** The view of a domain, as new as the store whatever its mode. */
+  freshest(domain: string, nowMs: number): View<PairRecord> | Promise<View<PairRecord>> {
+    const ready = this.#store.mode === 'async' ? this.ready(domain) : undefined
+    return ready === undefined ? this.of(domain, nowMs) : this.refresh(ready, nowMs)
+  }
+
   /** The view of a domain if it is ready. */
   ready(domain: string): View<PairRecord> | undefined {
     return this.#views.peek(domain)
@@ -66,10 +75,36 @@ export class Views {
     // An incident may end by silence alone, which changes no version.
     view.incidentAtMs = changes.incident?.openedAtMs ?? 0
     view.incidentEndsAtMs = changes.incident ? changes.incident.lastEventMs + QUIET_MS : 0
-    if (changes.reset) view.reset()
-    else if (changes.version <= view.version) return
-    for (const { exit, record } of changes.changes) view.apply(exit, record, nowMs)
+    if (changes.lost === true) this.#tellAgain(view, nowMs)
+    else if (changes.reset) view.reset()
+    else if (changes.version < view.version) return
+    // At the same version only a stand-in has anything to tell.
+    for (const { exit, record } of changes.changes) {
+      view.apply(exit, changes.lost === true ? join(view.recordOf(exit), record) : record, nowMs)
+    }
     view.version = changes.version
+  }
+
+  /** Every view that is ready. */
+  domains(): string[] {
+    return [...this.#views.keys()]
+  }
+
+  /** What a view excludes. */
+  known(domain: string): Iterable<readonly [string, PairRecord]> {
+    return this.#views.peek(domain)?.entries() ?? []
+  }
+
+  /**
+   * The store has lost what it decided: tells it all that the view still excludes, which stays excluded here whatever comes of it. A store that goes
+   * out of reach meanwhile is told on its return.
+   */
+  #tellAgain(view: View<PairRecord>, nowMs: number): void {
+    const changes: Change[] = [...view.entries()].map(([exit, record]) => ({ exit, record }))
+    for (let from = 0; from < changes.length; from += PORTION) {
+      const told = this.#store.merge(view.domain, changes.slice(from, from + PORTION), nowMs)
+      if (told instanceof Promise) void told.catch(() => {})
+    }
   }
 
   #caughtUp(view: View<PairRecord>): View<PairRecord> {

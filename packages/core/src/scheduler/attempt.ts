@@ -1,0 +1,179 @@
+import type { PairRecord } from '../health/record.ts'
+import type { StoredAgent } from '../pick/agent.ts'
+import { exhaustionOf } from '../pick/exhaustion.ts'
+import { distanceTo, type Query } from '../pick/query.ts'
+import { nameOf } from '../pick/steps.ts'
+import type { View } from '../pick/view.ts'
+import { Walk, type Choice, type OnVisit } from '../pick/walk.ts'
+import type { Mode } from '../store/store.ts'
+import { andThen } from './and-then.ts'
+import { LOCAL } from './degraded.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Plan, Planner } from './plan.ts'
+import type { Exhausted, PickCounts, Picked, PickRequest } from './requests.ts'
+import type { Roster } from './roster.ts'
+import type { Throttle } from './throttle.ts'
+import type { Views } from './views.ts'
+
+const UNTRIED = { tries: 0, askedAnew: false, throttleWaived: false }
+
+/** What a pick, or its explanation, works on: one instant, one seed. */
+export interface Attempt {
+  readonly plan: Plan
+  readonly nowMs: number
+  readonly seed: number
+  readonly view: View<PairRecord>
+  /** The plan's query for the fleet as it is now. */
+  query: Query
+  /** Agents that the store has turned down without saying why. */
+  readonly refused: string[]
+  tries: number
+  /** The store has been asked once more before refusing. */
+  askedAnew: boolean
+  /** The walk is asked what it would give if the domain's incident throttled nothing. */
+  throttleWaived: boolean
+}
+
+/** What a pick says of an agent, but for its lease and who decided. */
+export type Outline = Omit<Picked, 'lease' | 'source' | 'degraded'>
+
+/** One walk for `pick` and `explain`: what both see of a request at an instant. It reads, and takes nothing. */
+export class Attempts {
+  readonly #options: ResolvedOptions<Mode>
+  readonly #planner: Planner
+  readonly #roster: Roster
+  readonly #views: Views
+  readonly #walk: Walk
+  readonly #throttle: Throttle
+  readonly #isDegraded: () => boolean
+  /** Drawn ahead, so that an explanation can use the seed of the pick to come. */
+  #nextSeed: number
+
+  constructor(
+    options: ResolvedOptions<Mode>,
+    planner: Planner,
+    roster: Roster,
+    views: Views,
+    throttle: Throttle,
+    isDegraded: () => boolean,
+  ) {
+    this.#options = options
+    this.#planner = planner
+    this.#roster = roster
+    this.#views = views
+    this.#walk = new Walk(roster.fleet)
+    this.#throttle = throttle
+    this.#isDegraded = isDegraded
+    this.#nextSeed = this.#drawSeed()
+  }
+
+  /**
+   * Checks a request, and brings fleet and view up to the instant. `takes`: this is the pick itself, so the next one gets another seed;
+   * an explanation uses the seed of the pick to come.
+   */
+  begin(request: PickRequest, nowMs: number, takes: boolean): Attempt | Promise<Attempt> {
+    const plan = this.#planner.plan(request, nowMs)
+    const seed = plan.seed ?? this.#nextSeed
+    if (takes && plan.seed === undefined) this.#nextSeed = this.#drawSeed()
+    const roster = this.#roster
+    const budget = this.#options.drainPerPick
+    // An asynchronous store tells in its answers when the fleet has changed.
+    const asks = this.#options.store.mode === 'sync' || !roster.isKnown
+    return andThen(asks ? roster.follow(nowMs) : undefined, () =>
+      andThen(this.#views.of(plan.domain, nowMs), (view) => {
+        roster.fleet.wake(nowMs, budget)
+        roster.slots.expire(nowMs, budget)
+        view.catchUp()
+        view.drain(nowMs, budget)
+        const query = this.#planner.query(plan, [])
+        return { plan, nowMs, seed, view, query, refused: [], ...UNTRIED }
+      }),
+    )
+  }
+
+  /** The walk of an attempt; where it finds nobody, lets go of all that is due and walks again. */
+  choose(attempt: Attempt, onVisit: OnVisit | null): Choice | null {
+    const { view, query, seed, nowMs } = attempt
+    view.catchUp()
+    if (!attempt.throttleWaived && this.#throttledUntilMs(attempt) > 0) return null
+    const probeTurn = view.sinceProbe >= this.#options.probeSpacing
+    const choice = this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
+    if (choice !== null) return choice
+    const { fleet, slots } = this.#roster
+    if (!fleet.isDue(nowMs) && !slots.isDue(nowMs) && !view.isDue(nowMs)) return null
+    fleet.wake(nowMs, Infinity)
+    slots.expire(nowMs, Infinity)
+    view.catchUp()
+    view.drain(nowMs, Infinity)
+    return this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
+  }
+
+  /** What a refusal says. */
+  refusal(attempt: Attempt): Exhausted {
+    const throttledUntilMs = this.#throttledUntilMs(attempt)
+    if (throttledUntilMs === 0) return this.#exhausted(attempt)
+    const counts = this.#counts(attempt.view)
+    const retryAtMs = throttledUntilMs
+    attempt.throttleWaived = true
+    if (this.choose(attempt, null) !== null) {
+      return { kind: 'exhausted', cause: 'incident', retryAtMs, counts, ...this.#origin() }
+    }
+    const exhausted = this.#exhausted(attempt)
+    if (exhausted.retryAtMs === null) return exhausted
+    return { ...exhausted, retryAtMs: Math.max(exhausted.retryAtMs, retryAtMs) }
+  }
+
+  /** What a choice says, the lease aside. */
+  described(attempt: Attempt, choice: Choice): Omit<Picked, 'lease'> {
+    return { ...this.outline(attempt, choice), ...this.#origin() }
+  }
+
+  /** What a choice says, whoever decides. */
+  outline(attempt: Attempt, choice: Choice): Outline {
+    const { fleet } = this.#roster
+    return {
+      kind: 'picked',
+      agent: fleet.agents[choice.agent] as StoredAgent,
+      distanceKm: distanceTo(fleet, attempt.query, choice.agent),
+      locality: nameOf(fleet, choice.step),
+      probe: choice.probe,
+    }
+  }
+
+  #exhausted({ view, query }: Attempt): Exhausted {
+    const { fleet, slots } = this.#roster
+    const { cause, retryAtMs } = exhaustionOf(fleet, slots, view, query)
+    const counts = this.#counts(view)
+    return { kind: 'exhausted', cause, retryAtMs, counts, ...this.#origin() }
+  }
+
+  /** Who decides now. */
+  #origin(): Pick<Picked, 'source' | 'degraded'> {
+    const degraded = this.#isDegraded()
+    return { source: degraded ? LOCAL : this.#options.store.name, degraded }
+  }
+
+  /** The same request once more: agents' numbers go to others when agents leave, so its query is made anew, without those refused so far. */
+  renew(attempt: Attempt, others: readonly string[] = []): void {
+    attempt.query = this.#planner.query(attempt.plan, [...attempt.refused, ...others])
+  }
+
+  #throttledUntilMs({ view, plan, nowMs }: Attempt): number {
+    if (view.incidentAtMs === 0) return 0
+    return Math.min(this.#throttle.freeAtMs(plan.domain, nowMs), view.incidentEndsAtMs)
+  }
+
+  #counts(view: View<PairRecord>): PickCounts {
+    const { fleet, slots } = this.#roster
+    return {
+      agents: fleet.size,
+      excluded: view.excluded.size,
+      down: fleet.size - fleet.up,
+      busy: slots.full.size,
+    }
+  }
+
+  #drawSeed(): number {
+    return Math.floor(this.#options.random() * 4294967296) >>> 0
+  }
+}
