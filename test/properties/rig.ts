@@ -35,12 +35,20 @@ export const POOLS: ScriptPools = {
 }
 
 /** An incident opens early: scripts are short. */
-const INCIDENT: IncidentPolicy = { ...DEFAULT_INCIDENT_POLICY, minExclusions: 5, minFailures: 4 }
+export const INCIDENT: IncidentPolicy = {
+  ...DEFAULT_INCIDENT_POLICY,
+  minExclusions: 5,
+  minFailures: 4,
+}
 
 type Options = Omit<Partial<SchedulerOptions<'sync'>>, 'store' | 'clock' | 'incident'>
 
 /** A scheduler on a memory store, and the naive model beside it. Nothing falls due late unless a test asks for it. */
-export function openWorld(agents: readonly Agent[] = [], options: Options = {}): World {
+export function openWorld(
+  agents: readonly Agent[] = [],
+  options: Options = {},
+  dressed: (scheduler: Scheduler<'sync'>, clock: ManualClock) => Scheduler<'sync'> = (bare) => bare,
+): World {
   const clock = new ManualClock(1_200_000_000)
   const scheduler = new Scheduler({
     store: memoryStore(),
@@ -50,7 +58,7 @@ export function openWorld(agents: readonly Agent[] = [], options: Options = {}):
     drainPerPick: 1_000_000,
     ...options,
   })
-  const world = new World(scheduler, clock, {
+  const world = new World(dressed(scheduler, clock), clock, {
     tiers: TIERS,
     naive: {
       health: { ...DEFAULT_HEALTH_POLICY, ...options.health },

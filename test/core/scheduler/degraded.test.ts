@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   memoryStore,
-  OstlerError,
   Scheduler,
   seededRandom,
   type DegradedOptions,
@@ -13,54 +12,12 @@ import {
 } from '@ostler/core'
 import { ManualClock } from '@ostler/testkit'
 import { asyncStore } from './rig.ts'
+import { recovered, Switch } from './switch.ts'
 
 const domain = 'shop.example'
 const TIERS = {
   free: { policies: [{ name: 'free', limit: 8, windowMs: 60_000 }], permits: 2 },
   small: { policies: [{ name: 'small', limit: 3, windowMs: 60_000 }] },
-}
-
-/** A store that can be put out of reach: each call then fails at once, and is counted. */
-class Switch {
-  readonly store: Store
-  isDown = false
-  /** Fails after so many more calls. */
-  callsLeft = Infinity
-  refused = 0
-
-  constructor(inner: Store) {
-    const gate = (): void => {
-      if (!this.isDown && this.callsLeft-- > 0) return
-      this.isDown = true
-      this.refused++
-      throw new OstlerError('STORE_UNAVAILABLE', 'the store was put out of reach')
-    }
-    const gated: Record<string, unknown> = { ping: () => undefined }
-    for (const [name, value] of Object.entries({ ...inner, ping: () => undefined })) {
-      if (typeof value !== 'function' || name === 'close') gated[name] = value
-      else {
-        gated[name] = (...args: unknown[]) => {
-          gate()
-          return (value as (...all: unknown[]) => unknown)(...args)
-        }
-      }
-    }
-    delete gated['local']
-    this.store = gated as unknown as Store
-  }
-
-  up(): void {
-    this.isDown = false
-    this.callsLeft = Infinity
-  }
-}
-
-/** The scheduler has noticed that its store is back, and has told it everything. */
-async function recovered(scheduler: Scheduler<Mode>): Promise<void> {
-  for (let i = 0; scheduler.standing().degraded; i++) {
-    if (i > 200) throw new Error(`still degraded: ${scheduler.standing().reason}`)
-    await delay(10)
-  }
 }
 
 describe.each(['sync', 'async'] as const)('on a store (%s) that goes out of reach', (mode) => {

@@ -49,7 +49,7 @@ export class Roster {
     else if (answer.lost !== true && answer.version < this.#version) return
     const before = answer.lost === true ? new Map(this.#agentsById()) : null
     // At the same version only a stand-in has anything to tell.
-    for (const change of answer.changes) this.#apply(change, nowMs)
+    this.#applyAll(answer.changes, nowMs)
     this.#version = answer.version
     this.#asked = true
     if (before !== null) this.#putAgain(before, answer.changes)
@@ -58,7 +58,7 @@ export class Roster {
   /** Takes in agents that this process itself has just put, as the store's versions up to `version`. */
   put(agents: readonly StoredAgent[], version: number, nowMs: number): boolean {
     if (version !== this.#version + agents.length) return false
-    this.fleet.putAll(agents, (number, isNew) => this.#arrived(number, isNew, nowMs))
+    this.#putAll(agents, nowMs)
     this.#version = version
     return true
   }
@@ -82,10 +82,29 @@ export class Roster {
     for (const agent of this.fleet.values()) yield [agent.id, agent]
   }
 
+  /** Agents that were put one after the other are put at once, as whoever put them did: so they stand in the same order here. */
+  #applyAll(changes: readonly AgentChange[], nowMs: number): void {
+    for (let from = 0; from < changes.length;) {
+      const agents: StoredAgent[] = []
+      for (let i = from; i < changes.length; i++) {
+        const change = changes[i]
+        if (change.kind !== 'put') break
+        agents.push(change.agent)
+      }
+      if (agents.length > 0) this.#putAll(agents, nowMs)
+      else this.#apply(changes[from], nowMs)
+      from += Math.max(agents.length, 1)
+    }
+  }
+
+  #putAll(agents: readonly StoredAgent[], nowMs: number): void {
+    this.fleet.putAll(agents, (number, isNew) => this.#arrived(number, isNew, nowMs))
+  }
+
   #apply(change: AgentChange, nowMs: number): void {
     switch (change.kind) {
       case 'put':
-        return this.fleet.putAll([change.agent], (n, isNew) => this.#arrived(n, isNew, nowMs))
+        return this.#putAll([change.agent], nowMs)
       case 'removed':
         return this.#remove(change.id)
       case 'breaker': {
