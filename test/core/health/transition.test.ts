@@ -37,6 +37,16 @@ function probe(record: PairRecord | null, nowMs: number, leaseId = 'p', forMs = 
 }
 
 describe('transition', () => {
+  it('rests a record on a rung beyond the ladder for the top rung, in an incident too', () => {
+    const long = tell(tell(null, 'blocked', T), 'blocked', T + HOUR)!
+    const beyond = { ...long, rung: 9 }
+    const nowMs = beyond.untilMs
+    for (const capped of [false, true]) {
+      const after = tell(beyond, 'blocked', nowMs, { capped })!
+      expect(after.untilMs - nowMs).toBe(HOUR)
+    }
+  })
+
   it('climbs the ladder with each challenge, and blocks from the first unavailable rung on', () => {
     const climbs: [OutcomeKind, number, string, number][] = [
       ['challenged', 1, 'limited', 30_000],

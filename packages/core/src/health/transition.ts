@@ -178,7 +178,9 @@ function afterBlock(
     return excluded(struck, event, health, durationMs, nowMs, policy)
   }
   if (record.health === 'unavailable') {
-    const { durationMs } = policy.ladder[Math.max(record.rung, firstUnavailable) - 1]
+    // A record may outlive the policy that made it: its rung may be beyond this ladder's top.
+    const rung = Math.min(top, Math.max(record.rung, firstUnavailable))
+    const { durationMs } = policy.ladder[rung - 1]
     return excluded(before, event, 'unavailable', durationMs, nowMs, policy)
   }
   const durationMs = limitedMs(Math.min(climbed, lastLimited), policy)

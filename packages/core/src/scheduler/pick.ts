@@ -86,8 +86,8 @@ export class Picker<M extends Mode> {
       this.#views.absorb(view, answer.changes, nowMs)
       if (answer.kind === 'refused') return this.#tryAgain(attempt, request, answer)
       const outline = outlines[answer.index]
-      const isBehind = (answer.fleetVersion ?? 0) > this.#roster.version
-      if (!isBehind) return this.#take(attempt, outline, request, answer)
+      if (!this.#roster.differs(answer.fleetVersion))
+        return this.#take(attempt, outline, request, answer)
       return andThen(this.#roster.follow(nowMs), () =>
         this.#isUp(outline)
           ? this.#take(attempt, outline, request, answer)

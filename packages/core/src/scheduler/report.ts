@@ -100,8 +100,8 @@ export class Reporter<M extends Mode> {
     if (settled.changed && events.transition.hasSubscribers) {
       events.transition.publish({ domain: lease.domain, exit: lease.exit, record: settled.record })
     }
-    const behind = (settled.fleetVersion ?? 0) > this.#roster.version
-    return settled.breaker !== null || behind ? this.#roster.follow(nowMs) : undefined
+    const changed = settled.breaker !== null || this.#roster.differs(settled.fleetVersion)
+    return changed ? this.#roster.follow(nowMs) : undefined
   }
 }
 

@@ -29,9 +29,9 @@ export class Roster {
     return this.#asked
   }
 
-  /** The store's version that this process has seen. */
-  get version(): number {
-    return this.#version
+  /** Whether the store's fleet is at another version than this process has seen: a later one, or that of a store that has lost its data. */
+  differs(fleetVersion: number | undefined): boolean {
+    return fleetVersion !== undefined && fleetVersion !== this.#version
   }
 
   /** Asks the store what changed; a promise from an asynchronous one. Cheap when nothing did. */
