@@ -113,7 +113,7 @@ export const picks = [
   },
   {
     name: 'probe-share-ignored',
-    file: `${SCHEDULER}/pick.ts`,
+    file: `${SCHEDULER}/attempt.ts`,
     find: 'const probeTurn = view.sinceProbe >= this.#options.probeSpacing',
     replace: 'const probeTurn = true',
     why: 'every pick of a domain may be a probe while healthy agents wait',
@@ -121,11 +121,9 @@ export const picks = [
   },
   {
     name: 'explain-consumes-the-seed',
-    file: `${SCHEDULER}/pick.ts`,
-    find: 'return { plan, seed: plan.seed ?? this.#nextSeed }',
-    replace:
-      'const seed = this.#nextSeed\n    this.#nextSeed = this.#drawSeed()\n' +
-      '    return { plan, seed: plan.seed ?? seed }',
+    file: `${SCHEDULER}/attempt.ts`,
+    find: 'if (takes && plan.seed === undefined)',
+    replace: 'if (plan.seed === undefined)',
     why: 'the pick after an explanation is not the one that was explained',
     tests: hints,
   },

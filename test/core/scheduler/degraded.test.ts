@@ -237,7 +237,7 @@ describe.each(['sync', 'async'] as const)('on a store (%s) that goes out of reac
     power.up()
     await recovered(scheduler)
     expect([await eligible(other), await eligible(scheduler)]).toEqual([['c'], ['c']])
-    expect(scheduler.standing().owed).toBe(0)
+    expect(scheduler.standing()).toMatchObject({ owed: 0, dropped: 0 })
   })
 
   test('throws what is no matter of reach, and asks the store again', async () => {
