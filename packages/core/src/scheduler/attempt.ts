@@ -75,12 +75,14 @@ export class Attempts {
     const plan = this.#planner.plan(request, nowMs)
     const seed = plan.seed ?? this.#nextSeed
     if (takes && plan.seed === undefined) this.#nextSeed = this.#drawSeed()
+    const { domain } = plan
     const roster = this.#roster
     const budget = this.#options.drainPerPick
-    // An asynchronous store tells in its answers when the fleet has changed.
-    const asks = this.#options.store.mode === 'sync' || !roster.isKnown
+    // An asynchronous store tells in its answers to picks when the fleet has changed.
+    const asks = this.#options.store.mode === 'sync' || !roster.isKnown || !takes
+    const views = this.#views
     return andThen(asks ? roster.follow(nowMs) : undefined, () =>
-      andThen(this.#views.of(plan.domain, nowMs), (view) => {
+      andThen(takes ? views.of(domain, nowMs) : views.freshest(domain, nowMs), (view) => {
         roster.fleet.wake(nowMs, budget)
         roster.slots.expire(nowMs, budget)
         view.catchUp()

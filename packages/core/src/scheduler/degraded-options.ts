@@ -6,7 +6,7 @@ export interface DegradedOptions {
    * `local` (default): each limit's share of this process, counted here. `deny`: no call is admitted. `allow`: every call is.
    */
   readonly limits?: 'local' | 'deny' | 'allow'
-  /** `view` (default): the last known exclusions and what is reported meanwhile. `refuse`: picks and reports throw STORE_UNAVAILABLE. */
+  /** `view` (default): the last known exclusions and what is reported meanwhile. `refuse`: picks, reports, and exclusions by hand throw STORE_UNAVAILABLE. */
   readonly picks?: 'view' | 'refuse'
   /**
    * Processes that share the store, 1 to 10,000: the share of each is limit / instances, and never less than 1, so that a small limit does not

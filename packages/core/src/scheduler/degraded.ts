@@ -179,14 +179,20 @@ export class Fallback<M extends Mode> implements Store<M> {
   exclude(exit: string, domain: string, untilMs: number, nowMs: number): Result<M, void> {
     return this.#ask(
       () => this.#store.exclude(exit, domain, untilMs, nowMs),
-      () => this.#standIn.byHand({ kind: 'exclude', exit, domain, untilMs }, nowMs),
+      () => {
+        this.#checkPicks()
+        this.#standIn.byHand({ kind: 'exclude', exit, domain, untilMs }, nowMs)
+      },
     )
   }
 
   restore(exit: string, domain: string, nowMs: number): Result<M, void> {
     return this.#ask(
       () => this.#store.restore(exit, domain, nowMs),
-      () => this.#standIn.byHand({ kind: 'restore', exit, domain }, nowMs),
+      () => {
+        this.#checkPicks()
+        this.#standIn.byHand({ kind: 'restore', exit, domain }, nowMs)
+      },
     )
   }
 
