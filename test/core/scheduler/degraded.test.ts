@@ -135,6 +135,8 @@ describe.each(['sync', 'async'] as const)('on a store (%s) that goes out of reac
     await expect((async () => refusing.report(held, { kind: 'blocked' }))()).rejects.toMatchObject(
       unavailable,
     )
+    const exclude = async () => refusing.exclude('a', domain, clock.nowMs() + 60_000)
+    await expect(exclude()).rejects.toMatchObject(unavailable)
   })
 
   test('knows what was excluded before', async () => {
