@@ -1,13 +1,15 @@
 // Makes a clone ready to run: installs what the lock file names, then builds the packages.
 // Plain Node with no dependency, because it runs before anything is installed.
 //
-//   node .ci/setup.mjs            install and build, one line per step
-//   node .ci/setup.mjs install    install only
-//   node .ci/setup.mjs --quiet    print nothing unless a step fails
+//   node .ci/setup.mjs             install and build, one line per step
+//   node .ci/setup.mjs install     install only
+//   node .ci/setup.mjs --services  install and build, and the servers that the tests run against
+//   node .ci/setup.mjs --quiet     print nothing unless a step fails
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { missingServices } from './services.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const args = process.argv.slice(2)
@@ -17,10 +19,11 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 requireNode()
 step('install', isInstalled() ? null : install)
 if (!args.includes('install')) step('build', build)
+if (args.includes('--services')) step('services', missingServices(run))
 
 /** Runs one step and prints its line; a step that is null has nothing to do. */
 function step(name, run) {
-  if (!quiet) process.stdout.write(`${name.padEnd(8)}`)
+  if (!quiet) process.stdout.write(`${name.padEnd(9)}`)
   if (run === null) return say('up to date')
   const startMs = Date.now()
   const failure = run()
@@ -67,9 +70,10 @@ function build() {
   return ran.status === 0 ? null : ran.output
 }
 
-function run(command, commandArgs) {
+function run(command, commandArgs, env = {}) {
   const ran = spawnSync(command, commandArgs, {
     cwd: root,
+    env: { ...process.env, ...env },
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
     shell: process.platform === 'win32' && command === 'npx',

@@ -16,7 +16,7 @@ test('says its version', async () => {
   expect(out).toMatch(/^\d+\.\d+\.\d+\n$/)
 })
 
-test.each(['', 'simulate', 'pick', 'import', 'replay', 'start'])(
+test.each(['', 'simulate', 'pick', 'import', 'replay', 'doctor', 'start'])(
   'helps with "%s", on standard output, at 80 columns',
   async (command) => {
     const { code, out, err } = await ostler(
@@ -47,6 +47,9 @@ test.each([
   [['import', 'x', '--scheme', 'ftp']],
   [['replay', '/nowhere/access.log']],
   [['start', 'now']],
+  [['doctor', 'now']],
+  [['doctor', '--store']],
+  [['doctor', '--store', 'mysql://db']],
 ])('exits with 2 on %j, and says why in a line or two', async (argv) => {
   const { code, out, err } = await ostler(argv)
   expect(code).toBe(2)

@@ -5,16 +5,18 @@ import {
   seededRandom,
   type Agent,
   type Explained,
+  type Mode,
   type PickRequest,
 } from '@ostler/core'
 import { builtinScenario, placeFleet } from '@ostler/simulator'
 import type { Command } from 'commander'
 import { applyState, parseState, type State } from '../explain/state.ts'
 import { explainedText, shownAgent } from '../explain/text.ts'
-import { EXIT } from '../failure.ts'
+import { EXIT, usage } from '../failure.ts'
 import { nameOf, readJson, refuseTwoStdins } from '../files.ts'
 import type { Io } from '../io.ts'
 import { SEED } from '../numbers.ts'
+import { openStore, parseStore, STORE_FORMS } from '../stores.ts'
 import { complain, readAgents } from './import.ts'
 
 interface Options {
@@ -22,6 +24,7 @@ interface Options {
   readonly session?: string
   readonly agents?: string
   readonly state?: string
+  readonly store?: string
   readonly avoid?: string
   readonly pin?: string
   readonly tags?: string
@@ -40,6 +43,7 @@ export function pickCommand(ostler: Command, io: Io, setExitCode: (code: number)
     .option('--session <id>', 'a session keeps its agent while that is eligible')
     .option('--agents <file>', 'any list that import reads; default: a demo fleet')
     .option('--state <file>', 'what is excluded or drained, as JSON: what would be picked if')
+    .option('--store <url>', `agents and state as a store has them: ${STORE_FORMS}`)
     .option('--avoid <ids>', 'agents to pass over, separated by commas')
     .option('--pin <ids>', 'only these agents')
     .option('--tags <tags>', 'only agents with all of these tags')
@@ -48,14 +52,10 @@ export function pickCommand(ostler: Command, io: Io, setExitCode: (code: number)
     .option('--json', 'print all that explain gives')
     .addHelpText('after', STATE_HELP)
     .action(async (url: string, options: Options) => {
-      refuseTwoStdins(options.agents, options.state)
-      const agents = await fleetOf(io, options)
-      const { state, what } = await stateOf(io, options)
-      const nowMs = state.nowMs ?? io.nowMs()
-      const scheduler = schedulerOf(agents, options.seed, nowMs)
-      applyState(scheduler, agents, state, nowMs, what)
-      const explained = scheduler.explain(requestOf(url, options))
-      scheduler.close()
+      const { explained, nowMs } =
+        options.store === undefined
+          ? await explainFiles(io, url, options)
+          : await explainStore(io, url, options, options.store)
       const domain = domainOf(url)
       io.out(
         options.json
@@ -71,6 +71,47 @@ A state file is { "nowMs"?, "exclusions"?: [{ "agent" or "exit",
 "domain" or "*", "untilMs" or "forMs" }], "drained"?: [ids] }, with times
 in ms since the epoch.
 Exits with 3 when there is no agent to pick.`
+
+/** What came of a question, and the instant that it was asked about. */
+interface Answer {
+  readonly explained: Explained
+  readonly nowMs: number
+}
+
+async function explainFiles(io: Io, url: string, options: Options): Promise<Answer> {
+  refuseTwoStdins(options.agents, options.state)
+  const agents = await fleetOf(io, options)
+  const { state, what } = await stateOf(io, options)
+  const nowMs = state.nowMs ?? io.nowMs()
+  const scheduler = schedulerOf(agents, options.seed, nowMs)
+  applyState(scheduler, agents, state, nowMs, what)
+  const explained = scheduler.explain(requestOf(url, options))
+  scheduler.close()
+  return { explained, nowMs }
+}
+
+async function explainStore(io: Io, url: string, options: Options, text: string): Promise<Answer> {
+  if (options.agents !== undefined || options.state !== undefined) {
+    throw usage('give --store, or --agents and --state: a store has both')
+  }
+  const { store, end } = await openStore(parseStore(text))
+  try {
+    const clock = store.clock ?? { nowMs: () => io.nowMs() }
+    const scheduler = new Scheduler<Mode>({
+      store,
+      clock,
+      random: seededRandom(options.seed),
+      degraded: { picks: 'refuse' },
+    })
+    await store.ping?.()
+    // Lets an asynchronous store say who is in the fleet, before the first walk.
+    await scheduler.agents.remove([])
+    const explained = await scheduler.explain(requestOf(url, options))
+    return { explained, nowMs: clock.nowMs() }
+  } finally {
+    await end()
+  }
+}
 
 /** A scheduler whose clock stands still, with these agents. */
 export function schedulerOf(

@@ -1,9 +1,11 @@
+import type { Mode } from '@ostler/core'
 import {
   builtinScenario,
   compare,
   comparisonHtml,
   comparisonTable,
   count,
+  ostlerOn,
   parseScenarioText,
   policies,
   type Compared,
@@ -11,11 +13,15 @@ import {
   type Scenario,
 } from '@ostler/simulator'
 import { InvalidArgumentError, type Command } from 'commander'
-import { usage } from '../failure.ts'
+import { failureOf, usage } from '../failure.ts'
 import { nameOf, readText, writeText } from '../files.ts'
 import type { Io } from '../io.ts'
 import { SEED } from '../numbers.ts'
 import { ProgressBar } from '../progress.ts'
+import { openEmptyStore, parseStore, STORE_FORMS } from '../stores.ts'
+
+/** What says how to run, and not how to show it. */
+type SimulateOptions = Pick<Options, 'seed' | 'policies' | 'store'>
 
 interface Options {
   readonly seed?: number
@@ -23,6 +29,7 @@ interface Options {
   readonly json?: true
   readonly html?: string
   readonly policies?: readonly PolicySpec[]
+  readonly store?: string
 }
 
 /** `ostler simulate`: policies side by side on one trace, under a virtual clock. */
@@ -34,12 +41,13 @@ export function simulateCommand(ostler: Command, io: Io): void {
     .option('--seed <n>', 'draw everything from this seed (default: the scenario’s)', SEED)
     .option('--quick', 'the small scenario: about 20,000 requests, a few seconds')
     .option('--policies <names>', `a list of ${names().join(', ')}`, policyList)
+    .option('--store <url>', `run ours on an empty store: ${STORE_FORMS}`, 'memory')
     .option('--json', 'print the figures as JSON')
     .option('--html <file>', 'write a report with charts, one page that needs nothing else')
     .action(async (path: string | undefined, options: Options) => {
       if (path !== undefined && options.quick) throw usage('give a scenario file or --quick')
       const scenario = await scenarioOf(io, path, options)
-      const compared = simulate(io, scenario, options)
+      const compared = await simulate(io, scenario, options)
       const { comparison } = compared
       io.out(
         options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonTable(comparison),
@@ -53,24 +61,36 @@ export function simulateCommand(ostler: Command, io: Io): void {
 /**
  * Runs a comparison with a progress bar; `plainly`: a line per policy where there is no terminal.
  */
-export function simulate(
+export async function simulate(
   io: Io,
   scenario: Scenario,
-  options: Pick<Options, 'seed' | 'policies'>,
+  { seed = scenario.seed, policies: chosen = policies, store = 'memory' }: SimulateOptions,
   plainly = false,
-): Compared {
+): Promise<Compared> {
+  const target = parseStore(store)
+  // Nothing is opened for policies that know no store.
+  const ours = chosen.find(({ name }) => name === 'ostler')
+  const opened = ours === undefined ? null : await openEmptyStore(target)
   const bar = new ProgressBar(io, plainly)
-  const compared = compare(scenario, {
-    seed: options.seed ?? scenario.seed,
-    policies: options.policies ?? policies,
-    onProgress: ({ policy, done, total }) => {
-      if (policy !== 'done') {
-        bar.show(policy === 'world' ? 'building the world' : `running ${policy}`, done, total)
-      }
-    },
-  })
-  bar.clear()
-  return compared
+  try {
+    return await compare<Mode>(scenario, {
+      seed,
+      policies: chosen.map((spec) =>
+        spec === ours && opened !== null ? ostlerOn(() => opened.store) : spec,
+      ),
+      onProgress: ({ policy, done, total }) => {
+        if (policy !== 'done') {
+          bar.show(policy === 'world' ? 'building the world' : `running ${policy}`, done, total)
+        }
+      },
+    })
+  } finally {
+    bar.clear()
+    // Neither the table nor the failure is to be lost over what is left behind.
+    await opened?.end().catch((error: unknown) => {
+      io.err(`${failureOf(error).message}\n`)
+    })
+  }
 }
 
 /** Speed is this machine's, so it goes to standard error. */

@@ -18,8 +18,8 @@ export function startCommand(ostler: Command, io: Io): void {
   ostler
     .command('start')
     .description('the tour: the default simulation, one explained pick, what to try next')
-    .action(() => {
-      const compared = simulate(io, builtinScenario('default'), {}, true)
+    .action(async () => {
+      const compared = await simulate(io, builtinScenario('default'), {}, true)
       io.out(`${comparisonTable(compared.comparison)}\n`)
       io.err(speedLine(compared))
       io.out(tourText(compared.world.fleet.agents))

@@ -1,3 +1,4 @@
+import type { Mode, Result } from '@ostler/core'
 import type { Response } from '../world/responses.ts'
 import type { Hint } from '../world/clients.ts'
 import type { World } from '../world/world.ts'
@@ -19,11 +20,19 @@ export interface Choice<Token = unknown> {
   readonly token: Token
 }
 
-/** A way to pick agents, in use: asked at each request, told at each end of a dispatch. */
-export interface Picker<Token = unknown> {
+/**
+ * A way to pick agents, in use: asked at each request, told at each end of a dispatch. Nothing else
+ * happens until it has answered.
+ */
+export interface Picker<Token = unknown, M extends Mode = 'sync'> {
   /** Null refuses the request. `request` is reused: copy what is kept. */
-  pick(request: Readonly<Request>): Choice<Token> | null
-  report(choice: Choice<Token>, response: Response, latencyMs: number, nowMs: number): void
+  pick(request: Readonly<Request>): Result<M, Choice<Token> | null>
+  report(
+    choice: Choice<Token>,
+    response: Response,
+    latencyMs: number,
+    nowMs: number,
+  ): Result<M, void>
   /** Times that something was taken out of use, by the policy's own lights. */
   readonly exclusions: number
   /** Trial dispatches to something taken out of use. */
@@ -33,10 +42,10 @@ export interface Picker<Token = unknown> {
 /**
  * A policy of the comparison: its name, what it does in one line, and a fresh picker for a world.
  */
-export interface PolicySpec {
+export interface PolicySpec<M extends Mode = 'sync'> {
   readonly name: PolicyName
   readonly summary: string
-  start(world: World): Picker
+  start(world: World): Result<M, Picker<unknown, M>>
 }
 
 export type PolicyName = 'ostler' | 'random' | 'round-robin' | 'blacklist' | 'session-pool'

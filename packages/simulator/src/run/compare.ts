@@ -1,3 +1,4 @@
+import type { Mode, Result } from '@ostler/core'
 import { blacklistPolicy } from '../policies/blacklist.ts'
 import { ostlerPolicy } from '../policies/ostler.ts'
 import type { PolicySpec } from '../policies/policy.ts'
@@ -6,7 +7,8 @@ import { roundRobinPolicy } from '../policies/round-robin.ts'
 import { sessionPoolPolicy } from '../policies/session-pool.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { buildWorld, type World } from '../world/world.ts'
-import { runPolicy } from './run.ts'
+import { andThen, walkThrough } from './and-then.ts'
+import { runPolicy, type Run } from './run.ts'
 import type { PolicyResult } from './tally.ts'
 
 /** Every policy that can be compared, in the order of the table. */
@@ -35,11 +37,11 @@ export interface Comparison {
   readonly results: readonly PolicyResult[]
 }
 
-export interface CompareOptions {
+export interface CompareOptions<M extends Mode = 'sync'> {
   /** Default: the scenario's. */
   readonly seed?: number
-  /** Default: all. */
-  readonly policies?: readonly PolicySpec[]
+  /** Default: all, ours with the memory store. `ostlerOn` makes ours run on another. */
+  readonly policies?: readonly (PolicySpec | PolicySpec<M>)[]
   readonly onProgress?: (progress: Progress) => void
 }
 
@@ -59,25 +61,36 @@ export interface Compared {
 
 /**
  * Runs policies side by side: the same requests, each with a world of its own that remembers only
- * what it sent.
+ * what it sent. A promise where one of the policies is asynchronous.
  */
-export function compare(scenario: Scenario, options: CompareOptions = {}): Compared {
+export function compare<M extends Mode = 'sync'>(
+  scenario: Scenario,
+  options: CompareOptions<M> = {},
+): Result<M, Compared> {
   const { seed = scenario.seed, policies: chosen = policies, onProgress = () => {} } = options
   const total = scenario.requests * chosen.length
   onProgress({ policy: 'world', done: 0, total })
   const world = buildWorld(scenario, seed)
   const results: PolicyResult[] = []
   const picksPerSecond: Record<string, number> = {}
-  chosen.forEach((spec, i) => {
-    const before = i * scenario.requests
-    const run = runPolicy(world, spec, (done) =>
-      onProgress({ policy: spec.name, done: before + done, total }),
-    )
-    results.push(run.result)
-    picksPerSecond[spec.name] = run.picksPerSecond
+  function* runs(): Generator<Promise<void>, void> {
+    for (const [i, spec] of chosen.entries()) {
+      const before = i * scenario.requests
+      const run: Run | Promise<Run> = runPolicy<Mode>(world, spec, (done) =>
+        onProgress({ policy: spec.name, done: before + done, total }),
+      )
+      const noted = andThen(run, ({ result, picksPerSecond: speed }) => {
+        results.push(result)
+        picksPerSecond[spec.name] = speed
+      })
+      if (noted instanceof Promise) yield noted
+    }
+  }
+  const compared = andThen(walkThrough(runs()), () => {
+    onProgress({ policy: 'done', done: total, total })
+    return { world, comparison: describe(world, results), picksPerSecond }
   })
-  onProgress({ policy: 'done', done: total, total })
-  return { world, comparison: describe(world, results), picksPerSecond }
+  return compared as Result<M, Compared>
 }
 
 function describe(world: World, results: readonly PolicyResult[]): Comparison {

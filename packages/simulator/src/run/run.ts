@@ -1,10 +1,12 @@
 import { performance } from 'node:perf_hooks'
+import type { Mode, Result } from '@ostler/core'
 import type { Choice, Picker, PolicySpec, Request } from '../policies/policy.ts'
 import { kmBetween, type Judge } from '../world/judge.ts'
 import { responses, type Response, type ResponseName } from '../world/responses.ts'
 import { START_MS } from '../world/trace.ts'
 import { judgeOf, type World } from '../world/world.ts'
 import { Agenda } from './agenda.ts'
+import { andThen, walkThrough } from './and-then.ts'
 import { Tally, type PolicyResult } from './tally.ts'
 
 /**
@@ -23,32 +25,46 @@ const MINUTE_MS = 60_000
  * comes, and reported when its answer is back. Requests that come at the instant of a report come
  * after it. O(requests * log in flight).
  */
-export function runPolicy(
+export function runPolicy<M extends Mode = 'sync'>(
   world: World,
-  spec: PolicySpec,
+  spec: PolicySpec<M>,
   onProgress: (done: number, total: number) => void = () => {},
-): Run {
-  const { trace, clients } = world
-  const flight = new Flight(world, spec)
+): Result<M, Run> {
+  const started: Started | Promise<Started> = spec.start(world)
+  const run = andThen(started, (picker) => {
+    const flight = new Flight(world, picker)
+    return andThen(walkThrough(walk(world, flight, onProgress)), () => flight.end(spec))
+  })
+  return run as Result<M, Run>
+}
+
+/** A picker of either mode. */
+type Started = Picker<unknown, Mode>
+
+/** The walk, the same for pickers of both modes: what it yields is yet to be answered. */
+function* walk(
+  { trace, clients }: World,
+  flight: Flight,
+  onProgress: (done: number, total: number) => void,
+): Generator<Promise<void>, void> {
   const request: Request = { nowMs: START_MS, domain: 0, hint: clients[0].hint }
   for (let i = 0; i < trace.length; i++) {
     request.nowMs = trace.atMs[i]
     request.domain = trace.domain[i]
     request.hint = clients[trace.client[i]].hint
-    flight.landUntil(request.nowMs)
-    flight.take(request, trace.luck[i])
+    yield* flight.landUntil(request.nowMs)
+    const taken = flight.take(request, trace.luck[i])
+    if (taken instanceof Promise) yield taken
     if (i % PROGRESS_EVERY === 0) onProgress(i, trace.length)
   }
-  flight.landUntil(Infinity)
+  yield* flight.landUntil(Infinity)
   onProgress(trace.length, trace.length)
-  return flight.end()
 }
 
 /** The dispatches under way, in slots that are used again. */
 class Flight {
   readonly #world: World
-  readonly #spec: PolicySpec
-  readonly #picker: Picker
+  readonly #picker: Started
   readonly #judge: Judge
   readonly #tally: Tally
   readonly #kindOf: readonly number[]
@@ -61,11 +77,10 @@ class Flight {
   #pickMs = 0
   #picks = 0
 
-  constructor(world: World, spec: PolicySpec) {
+  constructor(world: World, picker: Started) {
     const { kinds } = world.scenario.domains
     this.#world = world
-    this.#spec = spec
-    this.#picker = spec.start(world)
+    this.#picker = picker
     this.#judge = judgeOf(world)
     this.#kindOf = world.domains.map((domain) => kinds.indexOf(domain.kind))
     this.#tally = new Tally(
@@ -75,15 +90,42 @@ class Flight {
   }
 
   /** Picks for a request and dispatches it, or counts its refusal. */
-  take(request: Request, luck: number): void {
+  take(request: Request, luck: number): void | Promise<void> {
+    const begunMs = performance.now()
+    const choice = this.#picker.pick(request)
+    if (choice instanceof Promise) {
+      return choice.then((late) => this.#dispatch(request, late, luck, begunMs))
+    }
+    this.#dispatch(request, choice, luck, begunMs)
+  }
+
+  /** Reports what is back by an instant, in order of time. */
+  *landUntil(nowMs: number): Generator<Promise<void>, void> {
+    const agenda = this.#agenda
+    while (agenda.nextMs <= nowMs && agenda.nextMs < Infinity) {
+      const atMs = agenda.nextMs
+      const slot = agenda.take()
+      this.#free.push(slot)
+      const response = this.#responses[slot]
+      const told = this.#picker.report(this.#choices[slot], response, this.#latencies[slot], atMs)
+      if (told instanceof Promise) yield told
+    }
+  }
+
+  end({ name, summary }: Pick<PolicySpec, 'name' | 'summary'>): Run {
+    return {
+      result: this.#tally.result(name, summary, this.#picker),
+      picksPerSecond: this.#pickMs === 0 ? 0 : Math.round((this.#picks / this.#pickMs) * 1000),
+    }
+  }
+
+  #dispatch(request: Request, choice: Choice | null, luck: number, begunMs: number): void {
+    this.#pickMs += performance.now() - begunMs
+    this.#picks++
     const { nowMs, domain } = request
     const kind = this.#kindOf[domain]
     const minute = Math.floor((nowMs - START_MS) / MINUTE_MS)
     this.#tally.request(kind, minute)
-    const begunMs = performance.now()
-    const choice = this.#picker.pick(request)
-    this.#pickMs += performance.now() - begunMs
-    this.#picks++
     if (choice === null) {
       this.#tally.refused(minute)
       return
@@ -93,24 +135,6 @@ class Flight {
     const inCountry = this.#measure(request, choice.agent)
     this.#tally.answered(kind, minute, judge, request.hint.strict && !inCountry)
     this.#launch(choice, judge, nowMs)
-  }
-
-  /** Reports what is back by an instant, in order of time. */
-  landUntil(nowMs: number): void {
-    const agenda = this.#agenda
-    while (agenda.nextMs <= nowMs && agenda.nextMs < Infinity) {
-      const atMs = agenda.nextMs
-      const slot = agenda.take()
-      this.#free.push(slot)
-      this.#picker.report(this.#choices[slot], this.#responses[slot], this.#latencies[slot], atMs)
-    }
-  }
-
-  end(): Run {
-    return {
-      result: this.#tally.result(this.#spec.name, this.#spec.summary, this.#picker),
-      picksPerSecond: this.#pickMs === 0 ? 0 : Math.round((this.#picks / this.#pickMs) * 1000),
-    }
   }
 
   #launch(choice: Choice, { answer, latencyMs, retryAfterMs }: Judge, nowMs: number): void {
