@@ -1,1 +1,5 @@
-export type { Store } from '@ostler/core'
+export { redisStore, type RedisStore } from './redis.ts'
+export type { RedisStoreOptions } from './options.ts'
+export type { RedisClient } from './client.ts'
+export { inspect, type Inspection } from './inspect.ts'
+export type { NodeInspection } from './inspect-node.ts'

@@ -1,1 +1,3 @@
-export type { Store } from '@ostler/core'
+export { inspect, type Inspection } from './inspect.ts'
+export type { SqliteStoreOptions } from './options.ts'
+export { sqliteStore } from './sqlite.ts'

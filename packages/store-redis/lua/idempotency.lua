@@ -1,0 +1,51 @@
+-- Starts or ends an idempotent operation. Translates begin and complete of
+-- packages/core/src/store/memory-ops.ts.
+--
+-- keys    that of the record: kind (1 running, 2 done), newest instant decided at, until when it
+--         holds, when it expires, hashed fingerprint (22 bytes), value
+-- args    1 given, 2 'begin' or 'complete', 3 slack of TTLs in ms, 4 hashed fingerprint; of begin:
+--         5 runUntilMs, 6 expiresAtMs; of complete: 5 whether there is a value (1 or 0), 6 value
+-- answer  begin: { 'started' }, { 'running', untilMs }, { 'done', value } or { 'mismatch' };
+--         complete: 1, or 0 where it is not running under this fingerprint
+-- O(value)
+local RECORD = '<Bddd'
+local RECORD_BYTES = 25
+local PRINT_BYTES = 22
+
+local function record_write(key, kind, now, until_ms, expires, print, value, slack)
+  local ttl = until_ms > now and until_ms - now or 0
+  local data = struct.pack(RECORD, kind, now, until_ms, expires) .. print .. value
+  redis.call('SET', key, data, 'PX', ttl + slack)
+end
+
+local function decide(keys, args)
+  local key, act, slack, print = keys[1], args[2], tonumber(args[3]), args[4]
+  local now = now(args[1])
+  local data = redis.call('GET', key)
+  local kind, last, until_ms, expires, known_print = 0, 0, 0, 0, ''
+  if data then
+    kind, last, until_ms, expires = struct.unpack(RECORD, data)
+    known_print = string.sub(data, RECORD_BYTES + 1, RECORD_BYTES + PRINT_BYTES)
+    if last > now then now = last end
+    if until_ms <= now then kind = 0 end
+  end
+
+  if act == 'complete' then
+    if kind ~= 1 or known_print ~= print then return 0 end
+    if args[5] == '0' then
+      redis.call('DEL', key)
+    else
+      record_write(key, 2, now, expires, expires, print, args[6], slack)
+    end
+    return 1
+  end
+
+  if kind ~= 0 then
+    if known_print ~= print then return { 'mismatch' } end
+    if kind == 1 then return { 'running', until_ms } end
+    return { 'done', string.sub(data, RECORD_BYTES + PRINT_BYTES + 1) }
+  end
+  local run_until, expires_at = tonumber(args[5]), tonumber(args[6])
+  record_write(key, 1, now, math.min(run_until, expires_at), expires_at, print, '', slack)
+  return { 'started' }
+end

@@ -1,0 +1,143 @@
+import { OstlerError } from '@ostler/core'
+import { Redis, type Cluster, type RedisOptions } from 'ioredis'
+import { bare } from './failures.ts'
+
+export type RedisClient = Redis | Cluster
+
+/** How long the first calls wait for a connection, in ms; at least the budget. */
+const START_MS = 1_000
+/** A socket that owes an answer for so long is given up and opened anew; at least twice the budget. */
+const SILENT_SOCKET_MS = 1_000
+
+/**
+ * What a connection is set to, so that no call hangs and none is sent twice: nothing is queued
+ * while there is no connection, nothing is sent again, a silent socket is given up, and a lost one
+ * is opened anew within 250 ms.
+ */
+function clientOptions(budgetMs: number): Omit<RedisOptions, 'replyMapping'> {
+  const silentMs = Math.max(SILENT_SOCKET_MS, 2 * budgetMs)
+  return {
+    connectionName: 'ostler',
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    enableAutoPipelining: false,
+    // The engine ends calls at their budget; this only lets ioredis forget what never came.
+    commandTimeout: silentMs,
+    socketTimeout: silentMs,
+    connectTimeout: silentMs,
+    retryStrategy: (times) => Math.min(250, 20 * times) * (0.5 + Math.random() / 2),
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  }
+}
+
+export function openClient(url: string, budgetMs: number): Redis {
+  return new Redis(url, clientOptions(budgetMs))
+}
+
+export function isCluster(client: RedisClient): client is Cluster {
+  return client.isCluster
+}
+
+/** A client, and whether it can be asked now. */
+export class Link {
+  readonly client: RedisClient
+  readonly cluster: boolean
+  /** Ours to close. */
+  readonly #own: boolean
+  readonly #startMs: number
+  #started = false
+  #starting: Promise<void> | null = null
+  #lastError: Error | undefined
+
+  constructor(client: RedisClient, own: boolean, budgetMs: number) {
+    this.client = client
+    this.cluster = isCluster(client)
+    this.#own = own
+    this.#startMs = Math.max(START_MS, budgetMs)
+    // A client without a listener prints its errors. Another's client is its owner's to listen to.
+    if (own) client.on('error', (error: unknown) => (this.#lastError = bare(error)))
+  }
+
+  get ready(): boolean {
+    return this.client.status === 'ready'
+  }
+
+  /** What to wait for before the first call: null once there was a connection, or too long none. */
+  get starting(): Promise<void> | null {
+    if (this.#started) return null
+    if (this.ready && this.#primaries().every(({ status }) => status === 'ready')) {
+      this.#started = true
+      return null
+    }
+    return (this.#starting ??= this.#start())
+  }
+
+  /** Why there is no connection. */
+  absent(): OstlerError {
+    const cause = this.#lastError
+    const why = cause === undefined ? '' : `, last error: ${cause.message}`
+    const message = `there is no connection to Redis (status: ${this.client.status}${why})`
+    return new OstlerError('STORE_UNAVAILABLE', message, { cause })
+  }
+
+  /** Another connection of the same settings, the caller's to close. */
+  duplicate(): RedisClient {
+    const { client } = this
+    const copy = isCluster(client) ? client.duplicate() : client.duplicate()
+    copy.on('error', () => {})
+    return copy
+  }
+
+  /** Learns which node of a Cluster has which slots. */
+  async findSlots(): Promise<void> {
+    const { client } = this
+    if (!isCluster(client)) return
+    await new Promise<void>((resolve) => {
+      client.refreshSlotsCache(() => resolve())
+    })
+  }
+
+  /** Opens the connection anew where it is ours: the server is not the primary any more. */
+  renew(): void {
+    if (this.#own && this.ready) this.client.disconnect(true)
+  }
+
+  close(): void {
+    this.#started = true
+    if (this.#own) this.client.disconnect()
+  }
+
+  /** Resolves once there are connections, or it has taken too long. */
+  async #start(): Promise<void> {
+    const over = new AbortController()
+    const timer = setTimeout(() => over.abort(), this.#startMs)
+    await connected(this.client, over.signal)
+    await Promise.all(this.#primaries().map((node) => connected(node, over.signal)))
+    clearTimeout(timer)
+    this.#started = true
+  }
+
+  /** A Cluster is ready before its nodes are, and refuses commands to the others meanwhile. */
+  #primaries(): readonly Redis[] {
+    return isCluster(this.client) ? this.client.nodes('master') : []
+  }
+}
+
+/** Resolves once a client is ready, has ended, or the wait is over. */
+function connected(client: RedisClient, over: AbortSignal): Promise<void> {
+  if (client.status === 'ready' || client.status === 'end' || over.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = (): void => {
+      client.off('ready', done)
+      client.off('end', done)
+      over.removeEventListener('abort', done)
+      resolve()
+    }
+    client.on('ready', done)
+    client.on('end', done)
+    over.addEventListener('abort', done)
+    // A client that connects lazily waits for its first command, and would refuse that one.
+    if (client.status === 'wait') client.connect().catch(() => {})
+  })
+}

@@ -1,0 +1,27 @@
+import type Database from 'better-sqlite3'
+import { OstlerError } from '@ostler/core'
+import { createRequire } from 'node:module'
+
+/** A connection of better-sqlite3. */
+export type Handle = Database.Database
+
+/** How better-sqlite3 opens one. */
+export type Driver = new (path: string, options?: Database.Options) => Handle
+
+/**
+ * The driver, loaded when it is first needed: it is an optional dependency, with a native part that may be missing.
+ * @throws OstlerError STORE_UNAVAILABLE
+ */
+export function loadDriver(): Driver {
+  const require = createRequire(import.meta.url)
+  try {
+    return require('better-sqlite3') as Driver
+  } catch (cause) {
+    throw new OstlerError(
+      'STORE_UNAVAILABLE',
+      'the sqlite store needs the package better-sqlite3 (version 12), which cannot be loaded: ' +
+        'install it beside @ostler/store-sqlite, and let its native part be built',
+      { cause },
+    )
+  }
+}

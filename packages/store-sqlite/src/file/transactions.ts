@@ -1,0 +1,280 @@
+import { OstlerError, shown } from '@ostler/core'
+import { Connection } from './connection.ts'
+import { isSuspect, unavailable } from './failure.ts'
+import { identityOf, type FileOptions } from './open.ts'
+import { Patience } from './patience.ts'
+import { joinPeers, leavePeers, yieldPeers, type Peer } from './peers.ts'
+
+export interface TransactionOptions extends FileOptions {
+  /** How long a call may wait for other processes. */
+  readonly busyMs: number
+  /** How long a batch is open at most; 0 commits each decision by itself. */
+  readonly flushMs: number
+  /** Decide on this host's clock, and not on the caller's. */
+  readonly ownTime: boolean
+}
+
+/** Opening may wait for longer than a call: nothing is served yet. */
+const OPENING_MS = 2_000
+/** How often the path is compared with what is open. */
+const LOOK_MS = 100
+/** After a batch, decisions are committed one by one for so long: those who wait for the lock get their turn. */
+const BREATH_MS = 1
+
+/**
+ * Carries decisions out as transactions on one file: one each, or many of some milliseconds as a batch. `T` is what decides: the
+ * tables of an open connection, made anew when the file is opened anew.
+ */
+export class Transactions<T> implements Peer {
+  readonly #options: TransactionOptions
+  readonly #make: (connection: Connection) => T
+  readonly #patience: Patience
+  #connection: Connection
+  #tables: T
+  #closed = false
+  /** Why no decision can be had until `ping` opens the file anew: the connection is closed. */
+  #broken: OstlerError | null = null
+  /** The disk or the file failed: `ping` is to open it anew. */
+  #suspect = false
+  /** A batch that was lost where nobody could be told: the next call is. */
+  #loss: OstlerError | null = null
+  #lookAtMs = 0
+  /** Since when a batch is open, by the process's own clock; or 0. */
+  #openSinceMs = 0
+  /** What the open batch has decided so far. */
+  #decisions = 0
+  #breatheUntilMs = 0
+  #timer: NodeJS.Timeout | undefined
+
+  /** @throws OstlerError STORE_UNAVAILABLE */
+  constructor(options: TransactionOptions, make: (connection: Connection) => T) {
+    this.#options = options
+    this.#make = make
+    this.#patience = new Patience(options.busyMs)
+    this.#connection = this.#open(new Patience(Math.max(OPENING_MS, options.busyMs)))
+    this.#tables = make(this.#connection)
+  }
+
+  /** A decision that may write: it sees all that was decided before, by any process; what it wrote is kept, or it throws. */
+  write<R>(askedMs: number, decide: (tables: T, nowMs: number) => R): R {
+    const batched = this.#hold(this.#ready())
+    const connection = this.#connection
+    try {
+      if (batched) connection.enter()
+      const nowMs = this.#nowMs(askedMs)
+      const answer = decide(this.#tables, nowMs)
+      const wrote = connection.decided(nowMs)
+      if (batched) connection.leave()
+      else connection.commit()
+      if (batched && wrote) this.#decisions++
+      return answer
+    } catch (error) {
+      throw this.#undone(error, batched)
+    } finally {
+      // A batch of denials alone keeps nobody waiting.
+      if (batched && this.#openSinceMs > 0 && !connection.written) this.yield()
+    }
+  }
+
+  /** A look at one state; nothing is written. */
+  read<R>(askedMs: number, look: (tables: T, nowMs: number) => R): R {
+    this.#ready()
+    const connection = this.#connection
+    const inBatch = this.#openSinceMs > 0
+    try {
+      if (!inBatch) connection.look(this.#patience)
+      const answer = look(this.#tables, this.#nowMs(askedMs))
+      if (!inBatch) connection.commit()
+      return answer
+    } catch (error) {
+      if (!inBatch) connection.rollback()
+      throw this.#failed(error)
+    }
+  }
+
+  /**
+   * What can be answered without a look at the tables, where no other connection has changed them: `recall` answers undefined
+   * where it cannot. About a microsecond.
+   */
+  recall<R>(askedMs: number, recall: (tables: T, nowMs: number) => R | undefined): R | undefined {
+    this.#ready()
+    try {
+      // While a batch holds the lock, nobody else can commit.
+      if (this.#openSinceMs === 0) this.#connection.refresh()
+    } catch (error) {
+      throw this.#failed(error)
+    }
+    return recall(this.#tables, this.#nowMs(askedMs))
+  }
+
+  /** Writes, and so shows that all is well; opens the file anew where it was replaced or has failed. */
+  ping(): void {
+    this.#throwIfClosed()
+    this.#lookAtMs = 0
+    if (this.#broken !== null || this.#suspect || this.#isElsewhere()) this.#reopen()
+    this.#ready()
+    this.flush()
+    try {
+      this.#connection.begin(this.#patience)
+      this.#connection.head.save()
+      this.#connection.commit()
+    } catch (error) {
+      throw this.#undone(error, false)
+    }
+  }
+
+  /** Commits the batch that is open, if one is. @throws OstlerError STORE_UNAVAILABLE where it is lost */
+  flush(): void {
+    if (this.#openSinceMs === 0) return
+    try {
+      this.#connection.commit()
+      this.#endBatch()
+    } catch (error) {
+      throw this.#lost(error)
+    }
+  }
+
+  yield(): void {
+    try {
+      this.flush()
+    } catch (error) {
+      this.#loss = error as OstlerError
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#timer)
+    try {
+      this.flush()
+      if (this.#loss !== null) throw this.#loss
+    } finally {
+      this.#leave()
+    }
+  }
+
+  #open(patience: Patience): Connection {
+    const { path, busyMs } = this.#options
+    try {
+      const connection = Connection.open(this.#options, patience)
+      joinPeers(connection.identity, this)
+      return connection
+    } catch (error) {
+      throw unavailable(error, path, busyMs)
+    }
+  }
+
+  #leave(): void {
+    leavePeers(this.#connection.identity, this)
+    this.#connection.close()
+  }
+
+  /** The old connection goes first: one that is open on a file which is gone can spoil the log of the next. */
+  #reopen(): void {
+    if (this.#broken === null) this.#break('has failed')
+    this.#patience.renew()
+    const { head, versions } = this.#connection
+    const connection = this.#open(this.#patience)
+    if (connection.head.base === head.base) connection.versions.follow(versions)
+    this.#connection = connection
+    this.#tables = this.#make(connection)
+    this.#broken = null
+    this.#suspect = false
+  }
+
+  #break(what: string): void {
+    const { path } = this.#options
+    const error = new OstlerError('STORE_UNAVAILABLE', `${path} ${what}: ping opens it anew`)
+    const told = this.#openSinceMs > 0 ? this.#lost(error) : error
+    this.#leave()
+    this.#broken = told
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed) throw new OstlerError('CLOSED', 'the sqlite store is closed')
+  }
+
+  /** What comes before every call. Gives the instant, by the process's own clock. */
+  #ready(): number {
+    this.#throwIfClosed()
+    this.#patience.renew()
+    const nowMs = performance.now()
+    if (nowMs >= this.#lookAtMs && this.#broken === null) {
+      this.#lookAtMs = nowMs + LOOK_MS
+      if (this.#isElsewhere()) this.#break('was replaced or deleted while it was open')
+    }
+    const loss = this.#broken ?? this.#loss
+    if (loss !== null) {
+      this.#loss = null
+      throw new OstlerError('STORE_UNAVAILABLE', loss.message, { cause: loss })
+    }
+    yieldPeers(this.#connection.identity, this)
+    return nowMs
+  }
+
+  #isElsewhere(): boolean {
+    return identityOf(this.#options.path) !== this.#connection.identity
+  }
+
+  /** Makes sure of the lock. True where the decision to come belongs to a batch. */
+  #hold(startMs: number): boolean {
+    const { flushMs } = this.#options
+    if (this.#openSinceMs > 0) {
+      if (startMs - this.#openSinceMs < flushMs) return true
+      this.flush()
+    }
+    try {
+      this.#connection.begin(this.#patience)
+      if (flushMs === 0 || startMs < this.#breatheUntilMs) return false
+      this.#connection.refresh()
+    } catch (error) {
+      throw this.#undone(error, false)
+    }
+    this.#openSinceMs = performance.now()
+    this.#decisions = 0
+    // Whoever forgets to close the store is not kept from ending.
+    this.#timer = this.#timer?.refresh() ?? setTimeout(() => this.yield(), flushMs).unref()
+    return true
+  }
+
+  #endBatch(): void {
+    this.#openSinceMs = 0
+    this.#breatheUntilMs = performance.now() + BREATH_MS
+  }
+
+  #nowMs(askedMs: number): number {
+    const readMs = this.#options.ownTime ? Date.now() : askedMs
+    if (!Number.isSafeInteger(readMs)) {
+      throw new OstlerError('INVALID_REQUEST', `nowMs must be an integer, got ${shown(readMs)}`)
+    }
+    const { newestMs } = this.#connection.head
+    return readMs > newestMs ? readMs : newestMs
+  }
+
+  /** Ends a decision that failed. A batch goes on without it, unless SQLite has ended the batch as a whole. */
+  #undone(error: unknown, batched: boolean): unknown {
+    if (batched) return this.#connection.undo() ? this.#failed(error) : this.#lost(error)
+    this.#connection.rollback()
+    return this.#failed(error)
+  }
+
+  /** The batch is gone. What its decisions were told of versions holds no longer. */
+  #lost(error: unknown): OstlerError {
+    const count = this.#decisions
+    const ageMs = Math.ceil(performance.now() - this.#openSinceMs)
+    this.#connection.rollback()
+    this.#endBatch()
+    const reason = this.#failed(error)
+    if (count > 0) this.#connection.versions.disown()
+    else if (reason instanceof OstlerError) return reason
+    const why = reason instanceof Error ? reason.message : String(reason)
+    const message = `${count} decisions of the last ${ageMs} ms are lost: ${why}`
+    return new OstlerError('STORE_UNAVAILABLE', message, { cause: error })
+  }
+
+  #failed(error: unknown): unknown {
+    if (isSuspect(error)) this.#suspect = true
+    return unavailable(error, this.#options.path, this.#options.busyMs)
+  }
+}

@@ -1,0 +1,121 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createInterface, type Interface } from 'node:readline'
+import type { OstlerError, ResolvedPolicy, Store } from '@ostler/core'
+import { sqliteStore } from '@ostler/store-sqlite'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ended, start } from './children.ts'
+import { freshPath } from './rig.ts'
+
+const T = 1_200_000_000
+const POLICY: ResolvedPolicy = {
+  kind: 'exact',
+  name: 'p',
+  limit: 1_000_000,
+  windowMs: 86_400_000,
+  quantumMs: 86_400_000,
+}
+/** What a call may take beyond its patience: the machine has other things to do as well. */
+const SLACK_MS = 50
+
+/** In memory where the system has a place for that, so that no disk adds to what is measured. */
+const path = existsSync('/dev/shm') ? freshPath('/dev/shm') : freshPath()
+let locker: ChildProcess
+let lines: Interface
+
+beforeAll(async () => {
+  sqliteStore({ path }).close()
+  locker = start('locker.mjs', { path })
+  lines = createInterface({ input: locker.stdout! })
+})
+
+afterAll(async () => {
+  locker.kill()
+  await ended(locker)
+})
+
+/** Has another process hold the lock; resolves while it is held. */
+async function held(ms: number): Promise<void> {
+  locker.stdin!.write(`${ms}\n`)
+  await once(lines, 'line')
+}
+
+/** Resolves when it has let go, with how long it held the lock in truth, in ms: on a busy machine for longer than it was told. */
+async function letGo(): Promise<number> {
+  const [line] = (await once(lines, 'line')) as [string]
+  return Number(line.replace('let go after ', ''))
+}
+
+/** What a call gives or throws, and how long it takes. */
+function timed<R>(call: () => R): { readonly given?: R; readonly error?: OstlerError; ms: number } {
+  const beganMs = performance.now()
+  try {
+    const given = call()
+    return { given, ms: performance.now() - beganMs }
+  } catch (error) {
+    return { error: error as OstlerError, ms: performance.now() - beganMs }
+  }
+}
+
+function consume(store: Store<'sync'>, key: string) {
+  return timed(() => store.consume({ key, policies: [POLICY], cost: 1, nowMs: T }).allowed)
+}
+
+describe('while another process holds the lock', () => {
+  test('for 30 ms: a decision waits for it', async () => {
+    const store = sqliteStore({ path, time: 'caller' })
+    let decided = 0
+    for (let i = 0; i < 50 && decided < 10; i++) {
+      await held(30)
+      const { given, ms } = consume(store, 'short')
+      const heldMs = await letGo()
+      expect(ms).toBeLessThan(50 + SLACK_MS)
+      if (heldMs > 45) continue
+      expect(given).toBe(true)
+      decided++
+    }
+    expect(decided).toBe(10)
+    store.close()
+  })
+
+  test.each([0, 10, 50])('for 500 ms: a decision gives up after busyMs = %i', async (busyMs) => {
+    const store = sqliteStore({ path, time: 'caller', busyMs })
+    const key = `long-${busyMs}`
+    await held(500)
+    let slowestMs = 0
+    let quickestMs = Infinity
+    for (let i = 0; i < 3; i++) {
+      const { error, ms } = consume(store, key)
+      expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', cause: { code: 'SQLITE_BUSY' } })
+      expect(error!.message).toContain(`busyMs = ${busyMs}`)
+      slowestMs = Math.max(slowestMs, ms)
+      quickestMs = Math.min(quickestMs, ms)
+    }
+    const ping = timed(() => store.ping!())
+    expect(ping.error?.code).toBe('STORE_UNAVAILABLE')
+    await letGo()
+    expect(quickestMs).toBeGreaterThanOrEqual(busyMs)
+    expect(Math.max(slowestMs, ping.ms)).toBeLessThan(busyMs + SLACK_MS)
+    // Nothing was counted, and all is as before.
+    expect(store.usage(key, [POLICY], T)[0].used).toBe(0)
+    expect(consume(store, key).given).toBe(true)
+    store.close()
+  })
+
+  test('looks go on at once, and see what was before', async () => {
+    const store = sqliteStore({ path, time: 'caller' })
+    consume(store, 'seen')
+    store.putAgents([{ id: 'a' }])
+    const { version } = store.agents(0)
+    await held(500)
+    const beganMs = performance.now()
+    expect(store.usage('seen', [POLICY], T)[0].used).toBe(1)
+    expect(store.peek({ key: 'seen', policies: [POLICY], cost: 1, nowMs: T }).allowed).toBe(true)
+    expect(store.exclusions('d', 0, T).changes).toEqual([])
+    expect(store.agents(version).changes).toEqual([])
+    expect(performance.now() - beganMs).toBeLessThan(SLACK_MS)
+    await letGo()
+    store.close()
+  })
+})
