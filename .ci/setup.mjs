@@ -19,7 +19,10 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 requireNode()
 step('install', isInstalled() ? null : install)
 if (!args.includes('install')) step('build', build)
-if (args.includes('--services')) step('services', missingServices(run))
+if (args.includes('--services')) {
+  step('native', isNativeBuilt() ? null : buildNative)
+  step('services', missingServices(run))
+}
 
 /** Runs one step and prints its line; a step that is null has nothing to do. */
 function step(name, run) {
@@ -62,6 +65,19 @@ function install() {
   return `${ran.output}\n${unreachable(ran.output) ?? 'pnpm could not install; see above.'}`
 }
 
+/** SQLite's driver is compiled when it is installed. It is optional: a machine without a compiler runs all else, but not the tests. */
+function isNativeBuilt() {
+  const load = "require('better-sqlite3')(':memory:').close()"
+  return run(process.execPath, ['-e', load], {}, join(root, 'packages/store-sqlite')).status === 0
+}
+
+function buildNative() {
+  const ran = run('npx', ['-y', manifest.packageManager, '-r', 'rebuild', 'better-sqlite3'])
+  if (ran.status === 0 && isNativeBuilt()) return null
+  return `${ran.output}\n\nbetter-sqlite3 could not be compiled; see above. It takes a C++ compiler, make and Python:
+  sudo apt-get install build-essential python3      Debian, Ubuntu`
+}
+
 /** The tests' types are left to `npm run check`: a wrong one there must not stop the program. */
 function build() {
   const { references } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'))
@@ -70,9 +86,9 @@ function build() {
   return ran.status === 0 ? null : ran.output
 }
 
-function run(command, commandArgs, env = {}) {
+function run(command, commandArgs, env = {}, cwd = root) {
   const ran = spawnSync(command, commandArgs, {
-    cwd: root,
+    cwd,
     env: { ...process.env, ...env },
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,

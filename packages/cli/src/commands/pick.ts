@@ -104,8 +104,6 @@ async function explainStore(io: Io, url: string, options: Options, text: string)
       degraded: { picks: 'refuse' },
     })
     await store.ping?.()
-    // Lets an asynchronous store say who is in the fleet, before the first walk.
-    await scheduler.agents.remove([])
     const explained = await scheduler.explain(requestOf(url, options))
     return { explained, nowMs: clock.nowMs() }
   } finally {
