@@ -66,10 +66,8 @@ local function decide(keys, args)
   local permit_key = permit_id ~= '' and keys[count + 1] or nil
   local op_key = args[9] == '1' and keys[#keys] or nil
   local policies, now = policies_open(keys, args, 11, count, now(args[1]))
-  if permit_key then
-    local last = permits_last(permit_key)
-    if last and last > now then now = last end
-  end
+  local permit_last = permit_key and permits_last(permit_key)
+  if permit_last and permit_last > now then now = permit_last end
   if op_key then
     local known = op_verdict(op_key, now)
     if known then return known end
@@ -85,11 +83,13 @@ local function decide(keys, args)
       retry, binding, limit, remaining, reset = wait, i - 1, of, left, restored
     end
   end
-  local deadline = 0
+  local deadline, latest, own = 0, now, 0
   if permit_key then
     local cap = tonumber(args[7])
     deadline = tonumber(args[8])
-    local wait, held, latest = permits_check(permit_key, permit_id, cap, deadline, now, retry)
+    local wait, held
+    wait, held, latest, own =
+      permits_check(permit_key, permit_last, permit_id, cap, deadline, now, retry)
     local free = cap > held and cap - held or 0
     if binds(wait, free, retry, remaining) then
       retry, binding, limit, remaining, reset = wait, 'permits', cap, free, latest
@@ -103,7 +103,7 @@ local function decide(keys, args)
   for i = 1, count do
     if policy_commit(policies[i], cost, now, slack) then shortened = true end
   end
-  if permit_key then permits_commit(permit_key, permit_id, deadline, now, slack) end
+  if permit_key then permits_commit(permit_key, permit_id, deadline, now, latest, own, slack) end
   if op_key and until_ms > now then
     local name = binding
     if type(binding) == 'number' then name = string.match(keys[binding + 1], '}:[wt]:(.*)$') end

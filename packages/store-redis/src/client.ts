@@ -1,6 +1,7 @@
 import { OstlerError } from '@ostler/core'
 import { Redis, type Cluster, type RedisOptions } from 'ioredis'
 import { bare } from './failures.ts'
+import { connected, onReady } from './readiness.ts'
 
 export type RedisClient = Redis | Cluster
 
@@ -48,6 +49,7 @@ export class Link {
   readonly #startMs: number
   #started = false
   #starting: Promise<void> | null = null
+  #giveUp: () => void = () => {}
   #lastError: Error | undefined
 
   constructor(client: RedisClient, own: boolean, budgetMs: number) {
@@ -71,6 +73,11 @@ export class Link {
       return null
     }
     return (this.#starting ??= this.#start())
+  }
+
+  /** Calls back each time the connection is ready, anew too, until what is answered is called. */
+  onReady(listener: () => void): () => void {
+    return onReady(this.client, listener)
   }
 
   /** Why there is no connection. */
@@ -104,40 +111,29 @@ export class Link {
   }
 
   close(): void {
+    this.#giveUp()
     this.#started = true
     if (this.#own) this.client.disconnect()
   }
 
   /** Resolves once there are connections, or it has taken too long. */
   async #start(): Promise<void> {
-    const over = new AbortController()
-    const timer = setTimeout(() => over.abort(), this.#startMs)
-    await connected(this.client, over.signal)
-    await Promise.all(this.#primaries().map((node) => connected(node, over.signal)))
+    const over = new Promise<void>((resolve) => {
+      this.#giveUp = resolve
+    })
+    const timer = setTimeout(this.#giveUp, this.#startMs)
+    await Promise.race([this.#connections(), over])
     clearTimeout(timer)
     this.#started = true
+  }
+
+  async #connections(): Promise<void> {
+    await connected(this.client)
+    await Promise.all(this.#primaries().map((node) => connected(node)))
   }
 
   /** A Cluster is ready before its nodes are, and refuses commands to the others meanwhile. */
   #primaries(): readonly Redis[] {
     return isCluster(this.client) ? this.client.nodes('master') : []
   }
-}
-
-/** Resolves once a client is ready, has ended, or the wait is over. */
-function connected(client: RedisClient, over: AbortSignal): Promise<void> {
-  if (client.status === 'ready' || client.status === 'end' || over.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = (): void => {
-      client.off('ready', done)
-      client.off('end', done)
-      over.removeEventListener('abort', done)
-      resolve()
-    }
-    client.on('ready', done)
-    client.on('end', done)
-    over.addEventListener('abort', done)
-    // A client that connects lazily waits for its first command, and would refuse that one.
-    if (client.status === 'wait') client.connect().catch(() => {})
-  })
 }

@@ -30,9 +30,9 @@ export function isMoved(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('MOVED')
 }
 
-/** Whether the server answers but may not write: another one is the primary now. */
+/** Whether the server answers but may not write: another one is the primary now. Redis 6 puts the line of the script first. */
 export function isReadOnly(message: string): boolean {
-  return message.startsWith('READONLY') || message.startsWith('MASTERDOWN')
+  return /(?:^|[ -])(?:READONLY|MASTERDOWN) /.test(message)
 }
 
 /** An error without what ioredis hangs on it: name, message, code. */

@@ -122,9 +122,10 @@ export class RedisHealth {
   /** In portions of 256, one after the other: repeating it after a failure comes to the same. */
   async merge(domain: string, changes: readonly Change[], nowMs: number): Promise<void> {
     const known = changes.filter((change) => change.record !== null)
+    // Also where there is nothing to join, this store's time has come so far.
+    const head = [...this.#context.headOfChange(nowMs), domain, this.#maxRecords]
     for (let from = 0; from < known.length; from += MERGED_TOGETHER) {
-      const args = this.#context.headOfChange(nowMs)
-      args.push(domain, this.#maxRecords)
+      const args = [...head]
       for (const { exit, record } of known.slice(from, from + MERGED_TOGETHER)) {
         args.push(exit, encodeRecord(record as PairRecord))
       }

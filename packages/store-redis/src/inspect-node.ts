@@ -73,7 +73,12 @@ export async function inspectNode(client: Redis, cluster: boolean): Promise<Node
     roundTripMs,
     skewMs,
   }
-  const problems = problemsOf(node, cluster ? 'cluster' : (info.get('redis_mode') ?? ''))
+  const problems = problemsOf(node)
+  const mode = info.get('redis_mode')
+  if (mode === 'sentinel') problems.push('this is a Sentinel: connect to what it watches')
+  if (mode === 'cluster' && !cluster) {
+    problems.push('this is a node of a Cluster: give the store a Cluster client')
+  }
   return { node, problems: problems.map((problem) => `${address}: ${problem}`), unknown }
 }
 
@@ -103,7 +108,7 @@ async function timed(client: Redis): Promise<{ roundTripMs: number; skewMs: numb
   return { roundTripMs: tripsMs[PINGS / 2], skewMs }
 }
 
-function problemsOf(node: NodeInspection, mode: string): string[] {
+function problemsOf(node: NodeInspection): string[] {
   const problems: string[] = []
   const { kind, version, maxmemoryPolicy: policy } = node
   if (kind === 'redis' && version !== null && isOlder(version)) {
@@ -111,7 +116,6 @@ function problemsOf(node: NodeInspection, mode: string): string[] {
   }
   if (!node.scripts) problems.push('scripts (EVAL, with the struct library) do not run')
   if (node.role === 'slave') problems.push('this is a replica: only a primary can decide')
-  if (mode === 'sentinel') problems.push('this is a Sentinel: connect to what it watches')
   if (policy !== null && policy !== 'noeviction') {
     const why = 'evicting a key lifts its limits and exclusions; set noeviction'
     problems.push(`maxmemory-policy is ${policy}: ${why}`)

@@ -178,14 +178,14 @@ describe.each(['sync', 'async'] as const)('on a store (%s) that goes out of reac
     expect(scheduler.standing()).toMatchObject({ owed: 0, repaid: 1, dropped: 0 })
   })
 
-  test('gives up the oldest debts of reports when there are too many, and counts them', async () => {
+  test('gives up reports when too many are owed, and counts them', async () => {
     const poor = open({ maxOwed: 1 })
     const held = [await lease(poor, 'a'), await lease(poor, 'b'), await lease(poor, 'c')]
     power.isDown = true
     for (const one of held) await poor.report(one, { kind: 'ok' })
     expect(poor.standing()).toMatchObject({ owed: 1, dropped: 2 })
     await expect(
-      (async () => poor.exclude('a', domain, clock.nowMs() + 60_000))(),
+      (async () => poor.exclude('a', '*', clock.nowMs() + 60_000))(),
     ).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
   })
 

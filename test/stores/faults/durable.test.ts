@@ -37,7 +37,7 @@ describe('fault: Redis', () => {
       const store = redisStore({ url: server.url, budgetMs: 1_000 })
       const reporter = await openScheduler(store)
       const picks = await Promise.all(
-        ['a0', 'a1', 'a2'].map((id) => reporter.pick({ domain, pin: [id] })),
+        ['a0', 'a1', 'a2'].map(async (id) => reporter.pick({ domain, pin: [id] })),
       )
       const reports = picks.map(async (pick) => {
         if (pick.kind === 'picked') await reporter.report(pick.lease, { kind: 'blocked' })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Scheduler, type Mode } from '@ostler/core'
+import type { Mode, Scheduler } from '@ostler/core'
 import { redisStore, type RedisStoreOptions } from '@ostler/store-redis'
 import { startProxy, type Proxy } from '../../servers/proxy.ts'
 import { startRedis, type RedisServer } from '../../servers/redis.ts'

@@ -126,6 +126,13 @@ async function evalshas(): Promise<number> {
   return sum
 }
 
+describe('a client of one server', () => {
+  it('is no client for a Cluster, says inspect', async () => {
+    const { problems } = await inspect(cluster.urls[0])
+    expect(problems.join('\n')).toContain('this is a node of a Cluster')
+  })
+})
+
 describe('a replicated decision', () => {
   const engines: Engine[] = []
   afterEach(async () => {

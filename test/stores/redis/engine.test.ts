@@ -241,6 +241,24 @@ describe('the connection', () => {
     }
   })
 
+  it('may be one client of many stores', async () => {
+    const warnings: string[] = []
+    const note = ({ name }: Error) => warnings.push(name)
+    process.on('warning', note)
+    const client = new Redis(server.url, { lazyConnect: true, enableOfflineQueue: false })
+    try {
+      const stores = Array.from({ length: 12 }, () => open({ client }))
+      const verdicts = await Promise.all(stores.map((store) => admit(store)))
+      expect(verdicts.every(({ remaining }) => remaining === 4)).toBe(true)
+      await immediate()
+      expect(warnings).toEqual([])
+      expect(client.listenerCount('end')).toBe(0)
+    } finally {
+      process.off('warning', note)
+      client.disconnect()
+    }
+  })
+
   it('may be a client that prefixes keys', async () => {
     const client = new Redis(server.url, { keyPrefix: 'yours:' })
     try {

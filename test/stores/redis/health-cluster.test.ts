@@ -52,7 +52,7 @@ async function subscribers(): Promise<number> {
 it('decides on a Cluster, and tells the others through whichever node they listen to', async () => {
   const [one, two] = halves
   const heard: unknown[] = []
-  const ends = [two.subscribe((domain) => heard.push(domain))]
+  const end = two.subscribe((domain) => heard.push(domain))
   await until('it is subscribed', () => heard.length === 1)
   await one.store.putAgents([{ id: 'a' }])
   await one.store.exclude('a', 'd', T + 60_000, T)
@@ -64,6 +64,6 @@ it('decides on a Cluster, and tells the others through whichever node they liste
   for (const node of cluster.nodes) await node.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await until('it is subscribed again', () => heard.length === 4)
   expect(heard[3]).toBeNull()
-  for (const end of ends) end()
+  end()
   await until('nobody listens', async () => (await subscribers()) === 0)
 })

@@ -33,16 +33,18 @@ export interface HalfOptions extends HealthBounds {
   readonly time?: 'server' | 'caller'
   readonly budgetMs?: number
   readonly prefix?: string
+  /** What is decided about a pair is to be on a replica. */
+  readonly replicated?: boolean
 }
 
 /** Opens the health and fleet half without the rest. */
 export function openHealth(link: Link, options: HalfOptions = {}): HealthHalf {
-  const { time = 'caller', budgetMs = 5_000, prefix = 'ostler', ...bounds } = options
+  const { time = 'caller', budgetMs = 5_000, prefix = 'ostler', replicated = false } = options
   const engine = new Engine(link, { budgetMs, time, replicas: 1 })
   const keys = new Keys(prefix)
-  const context = new HealthContext(engine, keys)
-  const health = new RedisHealth(context, bounds)
-  const fleet = new RedisFleet(context, bounds)
+  const context = new HealthContext(engine, keys, { replicated })
+  const health = new RedisHealth(context, options)
+  const fleet = new RedisFleet(context, options)
   const changes = new Changes(link, keys.channel)
   return {
     store: {

@@ -261,6 +261,9 @@ describe('a server that is not the one of before', () => {
         const back = open({ time }, keeper.url)
         const told = await back.store.exclusions('d', known.version, nowMs)
         expect(told).toMatchObject({ reset: false, version: known.version, changes: [] })
+        // Who comes anew hears of all that is there, though nothing has changed since.
+        expect((await back.store.exclusions('d', 0, nowMs)).changes).toHaveLength(1)
+        expect((await back.store.agents(0)).changes).toMatchObject([{ agent: { id: 'x' } }])
         const { changes: newer } = await block(back, 'b', { nowMs })
         expect(newer.version).toBeGreaterThan(known.version + 2 ** 32)
         const since = await back.store.exclusions('d', known.version, nowMs)
@@ -392,6 +395,7 @@ describe('keys', () => {
 describe('a domain whose records are all forgotten', () => {
   it('has none, and who had not seen the last of them starts anew', async () => {
     const half = open()
+    for (let i = 0; i < 9; i++) await block(half, `more${i}`)
     const { changes: first } = await block(half, 'a')
     await half.store.restore('a', 'd', T)
     const { version } = await half.store.exclusions('d', 0, T)
@@ -489,6 +493,27 @@ describe('time', () => {
     await one.store.exclusions('other', 0, T + 300_000)
     const given = await acquire(two, 'a', 'l', { nowMs: T })
     expect(given).toMatchObject({ kind: 'acquired', probe: true })
+  })
+})
+
+describe('a store whose decisions are to be replicated', () => {
+  it('answers a report once a replica has it, and fails where none is', async () => {
+    const pair = await startReplicated()
+    try {
+      const half = open({ replicated: true, budgetMs: 1_500 }, pair.primary.url)
+      const { record } = await block(half, 'a')
+      // Not a moment later: the replica is asked for what it holds, not the primary.
+      const keptHere = await pair.replica.ask('HGET', 'ostler:{health}:d:d', 'a')
+      expect(String(keptHere)).toContain(String(record?.untilMs))
+      await half.store.merge('e', [{ exit: 'a', record }], T)
+      expect(await pair.replica.ask('HLEN', 'ostler:{health}:d:e')).toBe(1)
+      await pair.cutOff()
+      const told = await lease(half, 'b', 'l')
+      expect(await codeOf(settle(half, told, 'blocked'))).toBe('STORE_UNAVAILABLE')
+      expect(await codeOf(half.store.exclude('a', '*', T + MINUTE, T))).toBe('STORE_UNAVAILABLE')
+    } finally {
+      await pair.stop()
+    }
   })
 })
 

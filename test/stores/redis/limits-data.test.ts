@@ -125,6 +125,19 @@ describe('what the limits keep in Redis', () => {
     await store.close()
   })
 
+  it('forgets permits that have expired when the next one is taken', async () => {
+    const store = redisStore({ url: server.url, budgetMs: 5_000, time: 'caller' })
+    for (let i = 0; i < 20; i++) {
+      const permit = { id: `p${i}`, cap: 1, deadlineMs: 1_000 + 10 * i + 10 }
+      const call = { key: 'k', policies: [], cost: 1, nowMs: 1_000 + 10 * i, permit }
+      expect((await store.consume(call)).allowed).toBe(true)
+    }
+    const [name] = await client.keys('*')
+    // The one that is held, and the newest instant.
+    expect(await client.zcard(name)).toBe(2)
+    await store.close()
+  })
+
   it('is one key of a few bytes for a key that is not busy', async () => {
     const store = redisStore({ url: server.url, budgetMs: 5_000 })
     const one = policies.slice(0, 1)

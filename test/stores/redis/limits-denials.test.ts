@@ -180,6 +180,17 @@ describe("a store that goes by the server's clock", () => {
     await until('the call is admitted', async () => (await admit(store, minute)).allowed, 2_000)
   })
 
+  it('hears that another store has shortened the window', async () => {
+    const store = open()
+    const long = [{ ...second[0], windowMs: 60_000 } as ResolvedPolicy]
+    await denied(store, long)
+    const short = [{ ...second[0], limit: 9, windowMs: 1_000 } as ResolvedPolicy]
+    expect((await admit(open(), short)).allowed).toBe(true)
+    const startMs = performance.now()
+    await until('the call is admitted', async () => (await admit(store, long)).allowed, 3_000)
+    expect(performance.now() - startMs).toBeGreaterThan(900)
+  })
+
   it('admits at once after a refund of its own', async () => {
     const minute: readonly ResolvedPolicy[] = [{ ...second[0], windowMs: 60_000 } as ResolvedPolicy]
     const store = open()
@@ -203,6 +214,28 @@ describe("a store that goes by the server's clock", () => {
       return (await calls('evalsha')) > before
     })
     // And remembers anew once it is told again.
+    await denied(store, minute)
+  })
+
+  it('remembers nothing for as long as it hears of no changes', async () => {
+    const minute: readonly ResolvedPolicy[] = [{ ...second[0], windowMs: 60_000 } as ResolvedPolicy]
+    const store = open()
+    await denied(store, minute)
+    await server.ask('acl', 'setuser', 'default', '-subscribe')
+    try {
+      await server.ask('client', 'kill', 'type', 'pubsub')
+      let before = await calls('evalsha')
+      await until('the loss is noticed', async () => {
+        before = await calls('evalsha')
+        await admit(store, minute)
+        return (await calls('evalsha')) > before
+      })
+      before = await calls('evalsha')
+      for (let i = 0; i < 10; i++) await admit(store, minute)
+      expect((await calls('evalsha')) - before).toBe(10)
+    } finally {
+      await server.ask('acl', 'setuser', 'default', '+subscribe')
+    }
     await denied(store, minute)
   })
 

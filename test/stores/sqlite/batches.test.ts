@@ -71,8 +71,8 @@ describe('batched', () => {
   test('keeps all when the process ends by itself, closed or not', async () => {
     for (const end of ['returns', 'exits', 'throws']) {
       const path = freshPath()
-      const child = start('ends.mjs', { options: { path, durability: 'batched' }, end })
-      child.stderr?.resume()
+      const argument = { options: { path, durability: 'batched' }, end }
+      const child = start('ends.mjs', argument, end === 'throws' ? 'ignore' : 'inherit')
       const { code } = await ended(child)
       expect([end, code]).toEqual([end, end === 'throws' ? 1 : 0])
       expect([end, used(stores.open({ path, time: 'own' }))]).toEqual([end, 100])

@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { createInterface, type Interface } from 'node:readline'
 import type { OstlerError, ResolvedPolicy, Store } from '@ostler/core'
 import { sqliteStore } from '@ostler/store-sqlite'
@@ -19,8 +18,7 @@ const POLICY: ResolvedPolicy = {
 /** What a call may take beyond its patience: the machine has other things to do as well. */
 const SLACK_MS = 50
 
-/** In memory where the system has a place for that, so that no disk adds to what is measured. */
-const path = existsSync('/dev/shm') ? freshPath('/dev/shm') : freshPath()
+const path = freshPath()
 let locker: ChildProcess
 let lines: Interface
 

@@ -1,12 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A child that runs a file of this folder, on the built packages. */
-export function start(file: string, argument: unknown): ChildProcess {
+/** A child that runs a file of this folder, on the built packages. Its errors are shown, unless it is told to fail. */
+export function start(
+  file: string,
+  argument: unknown,
+  errors: 'inherit' | 'ignore' = 'inherit',
+): ChildProcess {
   const path = join(import.meta.dirname, file)
   return spawn(process.execPath, [path, JSON.stringify(argument)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', errors],
   })
 }
 
@@ -39,7 +44,7 @@ export async function until(
   const endMs = performance.now() + boundMs
   while (!condition()) {
     if (performance.now() > endMs) throw new Error(`waited ${boundMs} ms in vain until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 2))
+    await sleep(2)
   }
 }
 

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { ended, start, until } from './children.ts'
 import { freshPath } from './rig.ts'
-import { acksOf, Witness, type Ack } from './tally.ts'
+import { acksOf, Witness } from './tally.ts'
 
 const AT_ONCE = 4
 const KILLS = 200

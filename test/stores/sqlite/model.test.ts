@@ -10,7 +10,7 @@ import fc from 'fast-check'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { check, nightly, replaying, TIMEOUT_MS } from '../../properties/replay.ts'
 import { POOLS, TIERS } from '../../properties/rig.ts'
-import { freshPath, Stores } from './rig.ts'
+import { Stores } from './rig.ts'
 
 /** An incident opens early: scripts are short. */
 const INCIDENT: IncidentPolicy = { ...DEFAULT_INCIDENT_POLICY, minExclusions: 5, minFailures: 4 }
@@ -20,12 +20,12 @@ const RUNS = 60
 const stores = new Stores()
 let commands = 0
 
-afterEach(() => stores.closeAll())
+afterEach(() => stores.endFresh())
 
 /** A scheduler on a fresh file, and the naive model beside it. */
 function openWorld(durability: 'sync' | 'batched'): World {
   const clock = new ManualClock(1_200_000_000)
-  const store = stores.open({ path: freshPath(), durability })
+  const store = stores.openFresh({ durability })
   const scheduler = new Scheduler({
     store,
     clock,
@@ -52,7 +52,7 @@ function scripts(durability: 'sync' | 'batched') {
       runScript(world, script)
       commands += script.length
     } finally {
-      stores.closeAll()
+      stores.endFresh()
     }
   })
 }

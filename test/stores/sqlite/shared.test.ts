@@ -155,10 +155,11 @@ describe('several stores of one process on one file', () => {
     if (first.kind !== 'picked' || second.kind !== 'picked') throw new Error('two were free')
     expect(new Set([first.agent.id, second.agent.id])).toEqual(new Set(['a', 'b']))
     expect([one.pick(request).kind, two.pick(request).kind]).toEqual(['exhausted', 'exhausted'])
-    // Each reports the lease of the other.
-    expect(two.report(first.lease, { kind: 'blocked' }).kind).toBe('applied')
-    expect(one.report(second.lease, { kind: 'ok' }).kind).toBe('applied')
-    expect(one.pick({ ...request, pin: [first.agent.id] }).kind).toBe('exhausted')
+    expect(one.report(first.lease, { kind: 'blocked' }).kind).toBe('applied')
+    expect(two.report(second.lease, { kind: 'ok' }).kind).toBe('applied')
+    expect(two.pick({ ...request, pin: [first.agent.id] })).toMatchObject({
+      cause: 'pinned_excluded',
+    })
     expect(two.pick({ ...request, pin: [second.agent.id] }).kind).toBe('picked')
     const admitted = [one, two, one, two].map((each) => each.admit({ key: 'k', tier: 'free' }))
     expect(admitted.map(({ allowed }) => allowed)).toEqual([true, true, true, false])

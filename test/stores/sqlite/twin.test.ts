@@ -14,13 +14,12 @@ import {
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { check, TIMEOUT_MS } from '../../properties/replay.ts'
-import { freshPath, Stores } from './rig.ts'
+import { Stores } from './rig.ts'
 
 const T = 1_200_000_000
-const MINUTE = 60_000
 const stores = new Stores()
 
-afterEach(() => stores.closeAll())
+afterEach(() => stores.endFresh())
 
 /** One line of a trace: done to either store, it gives the same. */
 interface Step {
@@ -316,12 +315,12 @@ function sameAsMemory(steps: fc.Arbitrary<Step>, open: () => Store<'sync'>) {
     for (const each of trace) {
       expect(each.do(sqlite), each.toString()).toEqual(each.do(memory))
     }
-    stores.closeAll()
+    stores.endFresh()
   })
 }
 
 for (const durability of ['sync', 'batched'] as const) {
-  const open = (): Store<'sync'> => stores.open({ path: freshPath(), durability })
+  const open = (): Store<'sync'> => stores.openFresh({ durability })
   const RUNS = 100
 
   test(

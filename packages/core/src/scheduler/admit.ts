@@ -66,7 +66,15 @@ export class Admission<M extends Mode> {
     if (decision.opId !== undefined) this.#opId(decision.opId)
     if (!decision.allowed || this.#refunded.has(decision)) return this.#value(false)
     const { key, cost, atMs, opId } = decision
-    const request = { key, policies, cost, atMs, nowMs: this.#time.nowMs() }
+    const nowMs = this.#time.nowMs()
+    const request = {
+      key,
+      policies,
+      cost,
+      atMs,
+      nowMs,
+      ...(decision.degraded && { degraded: true }),
+    }
     this.#refunded.add(decision)
     const notGiven = (error: unknown): never => {
       this.#refunded.delete(decision)

@@ -34,6 +34,9 @@ export interface Debts {
 /** Pauses between two questions, in ms; the last one is repeated. A store that is back is noticed within half a second. */
 const PAUSES: readonly number[] = [0, 20, 50, 100, 200, 300, 400]
 
+/** Where so many rounds of repaying leave something that came meanwhile, the store decides again before the last is told. */
+const MOST_ROUNDS = 4
+
 /**
  * Open while the store is out of reach: the first failure opens it, so that no second caller waits, and one probe at a time asks the
  * store. It closes when the store can decide again and has been told what it is owed.
@@ -45,6 +48,7 @@ export class Circuit {
   readonly #store: Store
   readonly #debts: Debts
   readonly #nowMs: () => number
+  #watching = false
   #closed = false
 
   constructor(store: Store<Mode>, debts: Debts, nowMs: () => number) {
@@ -57,15 +61,13 @@ export class Circuit {
     return this.reason !== null
   }
 
-  /** The store has failed a call: opens, unless it is no matter of reach: then the error is the caller's. */
+  /** The store has failed a call: opens. Where it is no matter of reach, or nobody will tell the store any more, the error is the caller's. */
   failed(error: unknown): void {
     if (!(error instanceof OstlerError) || error.code !== 'STORE_UNAVAILABLE') throw error
-    if (this.isOpen || this.#closed) return
-    this.reason = error
-    this.sinceMs = this.#nowMs()
-    this.episodes++
-    this.#publish()
-    void this.#watch()
+    if (this.#closed) throw error
+    if (this.isOpen) return
+    this.#open(error)
+    if (!this.#watching) void this.#watch()
   }
 
   /** Asks no more. */
@@ -74,23 +76,52 @@ export class Circuit {
     this.reason = null
   }
 
+  #open(error: OstlerError): void {
+    this.reason = error
+    this.sinceMs = this.#nowMs()
+    this.episodes++
+    this.#publish()
+  }
+
+  /** Asks until the store is back and knows everything. */
   async #watch(): Promise<void> {
-    for (let tries = 0; ; tries++) {
+    this.#watching = true
+    for (let tries = 0; !this.#closed; tries++) {
       await pause(PAUSES[Math.min(tries, PAUSES.length - 1)])
-      if (this.#closed) return
+      if (this.#closed) break
       try {
         await this.#ping()
-        await this.#debts.repay()
+        await this.#repayAll()
       } catch (error) {
-        if (error instanceof OstlerError) this.reason = error
+        if (!this.#closed && error instanceof OstlerError) this.#stillOut(error)
         continue
       }
-      // In one turn with the look at the debts: nothing is decided locally in between.
-      if (this.#debts.isEmpty) break
+      if (!this.isOpen) break
+      // It has failed another call meanwhile.
+      tries = 0
     }
-    this.reason = null
-    this.#debts.settled()
-    this.#publish()
+    this.#watching = false
+  }
+
+  /** Closes in one turn with a look at the debts, so that nothing is decided locally in between; or, where more keeps coming, before the last is told. */
+  async #repayAll(): Promise<void> {
+    for (let round = 1; ; round++) {
+      await this.#debts.repay()
+      if (this.#closed) return
+      const isLast = this.#debts.isEmpty
+      if (!isLast && round < MOST_ROUNDS) continue
+      this.reason = null
+      this.#publish()
+      if (!isLast) await this.#debts.repay()
+      if (this.isOpen || this.#closed) return
+      this.#debts.settled()
+      return
+    }
+  }
+
+  #stillOut(error: OstlerError): void {
+    if (this.isOpen) this.reason = error
+    else this.#open(error)
   }
 
   #ping(): void | Promise<void> | number | Promise<number> {

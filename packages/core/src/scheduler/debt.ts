@@ -5,6 +5,13 @@ import type { Mode, SettleRequest, Store } from '../store/store.ts'
 /** A call that a store out of reach is owed. */
 export type Owed =
   | { readonly kind: 'settle'; readonly request: SettleRequest }
+  /** A permit that was given meanwhile, and is still held. */
+  | {
+      readonly kind: 'hold'
+      readonly key: string
+      readonly permitId: string
+      readonly deadlineMs: number
+    }
   | { readonly kind: 'release'; readonly key: string; readonly permitId: string }
   | {
       readonly kind: 'exclude'
@@ -15,6 +22,9 @@ export type Owed =
   | { readonly kind: 'restore'; readonly exit: string; readonly domain: string }
   | { readonly kind: 'put'; readonly agents: readonly StoredAgent[] }
   | { readonly kind: 'remove'; readonly ids: readonly string[] }
+
+/** Above any cap: what was given is held, whatever others were given meanwhile. */
+const MOST_PERMITS = 2_147_483_647
 
 /** The calls that a store is owed, in order, at most `most`. */
 export class Debt {
@@ -64,11 +74,17 @@ async function call(store: Store<Mode>, owed: Owed, nowMs: number): Promise<void
     case 'settle':
       await store.settle(owed.request)
       return
+    case 'hold': {
+      const { key, permitId: id, deadlineMs } = owed
+      const permit = { id, cap: MOST_PERMITS, deadlineMs }
+      if (deadlineMs > nowMs) await store.consume({ key, policies: [], cost: 1, nowMs, permit })
+      return
+    }
     case 'release':
       await store.release(owed.key, owed.permitId, nowMs)
       return
     case 'exclude':
-      await store.exclude(owed.exit, owed.domain, owed.untilMs, nowMs)
+      if (owed.untilMs > nowMs) await store.exclude(owed.exit, owed.domain, owed.untilMs, nowMs)
       return
     case 'restore':
       await store.restore(owed.exit, owed.domain, nowMs)

@@ -1,6 +1,7 @@
 import { OstlerError } from '../errors.ts'
-import { MAX_LIMIT, type ResolvedPolicy } from '../limit/policy.ts'
+import type { ResolvedPolicy } from '../limit/policy.ts'
 import type { StoredAgent } from '../pick/agent.ts'
+import type { BeginRequest, Begun, CompleteRequest } from '../store/idempotency.ts'
 import type {
   AcquireRequest,
   Acquired,
@@ -17,25 +18,28 @@ import type {
   Usage,
   Verdict,
 } from '../store/store.ts'
-import type { BeginRequest, Begun, CompleteRequest } from '../store/idempotency.ts'
+import { andThen } from './and-then.ts'
 import { Circuit, type Standing } from './circuit.ts'
+import { Debt } from './debt.ts'
 import type { ResolvedDegraded } from './degraded-options.ts'
-import { StandIn } from './stand-in.ts'
+import { isHeldBack } from './reconcile.ts'
+import { Shares } from './shares.ts'
+import { StandIn, type Known } from './stand-in.ts'
 
 /** The `source` of what this process decided in its store's place. */
 export const LOCAL = 'local'
 
+/** The outcomes that exclude a pair. */
+const EXCLUDING: readonly string[] = ['rate_limited', 'challenged', 'blocked']
+
 /** What the fallback asks of its scheduler. */
 export interface Surroundings {
-  /** What the view of a domain excludes. */
-  known(domain: string): Iterable<readonly [string, Change['record']]>
+  /** What the view of a domain knows. */
+  known(domain: string): Known
   /** The store is back, and has been told everything. */
   returned(): void
   nowMs(): number
 }
-
-/** A denied caller may come back when the store is likely to have been asked again. */
-const ASK_AGAIN_MS = 1_000
 
 /**
  * A store that may be out of reach, and what is done while it is: every call goes to the store, and where that fails for want of reach,
@@ -47,8 +51,11 @@ export class Fallback<M extends Mode> implements Store<M> {
   readonly name: string
   readonly #store: Store<M>
   readonly #options: ResolvedDegraded
+  readonly #debt: Debt
+  readonly #shares: Shares
   readonly #standIn: StandIn
   readonly #circuit: Circuit
+  readonly #nowMs: () => number
   #decidedLocally = 0
 
   constructor(
@@ -60,35 +67,43 @@ export class Fallback<M extends Mode> implements Store<M> {
     this.name = store.name
     this.#store = store
     this.#options = options
-    const standIn = new StandIn(options.instances, options.maxOwed, known)
+    this.#nowMs = nowMs
+    const debt = new Debt(options.maxOwed)
+    const standIn = new StandIn(debt, known)
+    this.#debt = debt
+    this.#shares = new Shares(options, debt)
     this.#standIn = standIn
-    const repay = async (): Promise<void> => {
-      for (const { domain, changes, told } of standIn.records(nowMs())) {
-        await store.merge(domain, changes, nowMs())
-        told()
-      }
-      await standIn.debt.repay(store, nowMs)
-    }
-    const debts = {
-      get isEmpty(): boolean {
-        return standIn.debt.size === 0 && standIn.isTold(nowMs())
+    this.#circuit = new Circuit(
+      store,
+      {
+        get isEmpty(): boolean {
+          return debt.size === 0 && standIn.isTold(nowMs())
+        },
+        repay: async () => {
+          await standIn.tell(store, nowMs)
+          await debt.repay(store, nowMs)
+        },
+        settled: () => {
+          standIn.clear()
+          returned()
+        },
       },
-      repay,
-      settled: () => {
-        standIn.clear()
-        returned()
-      },
-    }
-    this.#circuit = new Circuit(store, debts, nowMs)
+      nowMs,
+    )
   }
 
   get isDegraded(): boolean {
     return this.#circuit.isOpen
   }
 
+  /** The view of a domain is about to be dropped: what it knows must outlast it while the store cannot be asked. */
+  dropped(domain: string, known: Known): void {
+    if (this.#circuit.isOpen) this.#standIn.seed(domain, this.#nowMs(), known)
+  }
+
   standing(): Standing {
     const { episodes, isOpen, sinceMs, reason } = this.#circuit
-    const { size, repaid, dropped } = this.#standIn.debt
+    const { size, repaid, dropped } = this.#debt
     return {
       store: this.name,
       degraded: isOpen,
@@ -105,23 +120,23 @@ export class Fallback<M extends Mode> implements Store<M> {
   consume(request: ConsumeRequest): Result<M, Verdict> {
     return this.#ask(
       () => this.#store.consume(request),
-      () => this.#limited(request, true),
+      () => this.#shares.consume(request, true),
     )
   }
 
   peek(request: ConsumeRequest): Result<M, Verdict> {
     return this.#ask(
       () => this.#store.peek(request),
-      () => this.#limited(request, false),
+      () => this.#shares.consume(request, false),
     )
   }
 
-  /** What the store has counted can't be given back meanwhile: it counts on, which denies too much and never too little. */
+  /** What the one has counted can't be given back by the other: it counts on, which denies too much and never too little. */
   refund(request: RefundRequest): Result<M, boolean> {
-    const { local } = this.#standIn
+    if (request.degraded === true) return this.#value(() => this.#shares.refund(request))
     return this.#ask(
       () => this.#store.refund(request),
-      () => local.refund({ ...request, policies: this.#standIn.shares(request.policies) }),
+      () => false,
     )
   }
 
@@ -132,14 +147,14 @@ export class Fallback<M extends Mode> implements Store<M> {
   ): Result<M, readonly Usage[]> {
     return this.#ask(
       () => this.#store.usage(key, policies, nowMs),
-      () => this.#standIn.local.usage(key, this.#standIn.shares(policies), nowMs),
+      () => this.#shares.usage(key, policies, nowMs),
     )
   }
 
   permits(key: string, nowMs: number): Result<M, number> {
     return this.#ask(
       () => this.#store.permits(key, nowMs),
-      () => this.#standIn.local.permits(key, nowMs),
+      () => this.#shares.permits(key, nowMs),
     )
   }
 
@@ -147,33 +162,47 @@ export class Fallback<M extends Mode> implements Store<M> {
   renew(key: string, permitId: string, deadlineMs: number, nowMs: number): Result<M, boolean> {
     return this.#ask(
       () => this.#store.renew(key, permitId, deadlineMs, nowMs),
-      () => this.#standIn.local.renew(key, permitId, deadlineMs, nowMs) || this.#unavailable(),
+      () => {
+        if (!this.#shares.renew(key, permitId, deadlineMs, nowMs)) this.#unavailable()
+        return true
+      },
     )
   }
 
   release(key: string, permitId: string, nowMs: number): Result<M, boolean> {
     return this.#ask(
       () => this.#store.release(key, permitId, nowMs),
-      () => {
-        const { local, debt } = this.#standIn
-        if (!local.release(key, permitId, nowMs)) debt.add({ kind: 'release', key, permitId })
-        return true
-      },
+      () => this.#shares.release(key, permitId, nowMs),
     )
   }
 
   acquire(request: AcquireRequest): Result<M, Acquired> {
     return this.#ask(
       () => this.#store.acquire(request),
-      () => (this.#checkPicks(), this.#standIn.acquire(request)),
+      (wasAsked) => (this.#checkPicks(), this.#standIn.acquire(request, wasAsked)),
     )
   }
 
   settle(request: SettleRequest): Result<M, Settled> {
     return this.#ask(
-      () => this.#store.settle(request),
+      () => this.#settle(request),
       () => (this.#checkPicks(), this.#standIn.settle(request)),
     )
+  }
+
+  /** The store does not know a lease that was given in its place, and may know an epoch of the pair that the lease does not. */
+  #settle(request: SettleRequest): Result<M, Settled> {
+    const { lease, outcome, nowMs } = request
+    if (!this.#standIn.gave(lease.id) || !EXCLUDING.includes(outcome.kind)) {
+      return this.#store.settle(request)
+    }
+    const settled = andThen(this.#store.exclusions(lease.domain, 0, nowMs), ({ changes }) => {
+      const record = changes.find(({ exit }) => exit === lease.exit)?.record ?? null
+      const isOpen = record !== null && !isHeldBack(record, nowMs)
+      const epoch = isOpen ? Math.max(record.epoch, lease.epoch) : lease.epoch
+      return this.#store.settle({ ...request, lease: { ...lease, epoch } })
+    })
+    return settled as Result<M, Settled>
   }
 
   exclude(exit: string, domain: string, untilMs: number, nowMs: number): Result<M, void> {
@@ -227,7 +256,7 @@ export class Fallback<M extends Mode> implements Store<M> {
   agents(sinceVersion: number): Result<M, AgentChanges> {
     return this.#ask(
       () => this.#store.agents(sinceVersion),
-      () => this.#standIn.agents(sinceVersion),
+      () => this.#standIn.agents(),
     )
   }
 
@@ -250,39 +279,31 @@ export class Fallback<M extends Mode> implements Store<M> {
     return this.#store.close()
   }
 
-  /** The one way to the store: while it is out of reach nobody is sent there to wait. */
-  #ask<T>(ask: () => Result<M, T>, instead: () => T): Result<M, T> {
-    if (this.#circuit.isOpen) return this.#decided(instead)
+  /** The one way to the store: while it is out of reach nobody is sent there to wait. `instead` is told whether the store was asked. */
+  #ask<T>(ask: () => Result<M, T>, instead: (wasAsked: boolean) => T): Result<M, T> {
+    if (this.#circuit.isOpen) {
+      this.#decidedLocally++
+      return this.#value(() => instead(false))
+    }
     const answered = (error: unknown): T => {
       this.#circuit.failed(error)
       this.#decidedLocally++
-      return instead()
+      return instead(true)
     }
     try {
       const answer = ask()
       return (answer instanceof Promise ? answer.catch(answered) : answer) as Result<M, T>
     } catch (error) {
-      return answered(error) as Result<M, T>
+      return this.#value(() => answered(error))
     }
   }
 
-  #decided<T>(instead: () => T): Result<M, T> {
-    this.#decidedLocally++
-    if (this.mode === 'sync') return instead() as Result<M, T>
+  /** A value as the mode has it: what throws rejects. */
+  #value<T>(make: () => T): Result<M, T> {
+    if (this.mode === 'sync') return make() as Result<M, T>
     return new Promise<T>((resolve) => {
-      resolve(instead())
+      resolve(make())
     }) as Result<M, T>
-  }
-
-  #limited(request: ConsumeRequest, write: boolean): Verdict {
-    const { limits } = this.#options
-    if (limits === 'local') return this.#standIn.consume(request, write)
-    const { nowMs } = request
-    const allowed = limits === 'allow'
-    const limit = allowed ? MAX_LIMIT : 0
-    const retryAfterMs = allowed ? 0 : ASK_AGAIN_MS
-    const counted = { policy: 'none', limit, remaining: limit, resetAtMs: nowMs + retryAfterMs }
-    return { allowed, ...counted, retryAfterMs, atMs: nowMs, degraded: true }
   }
 
   #checkPicks(): void {

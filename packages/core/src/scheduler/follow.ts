@@ -8,15 +8,22 @@ import type { Views } from './views.ts'
  * the store has the last word in `acquire`. What fails here shows in the next call.
  */
 export class Follower {
+  readonly #mode: Mode
   readonly #views: Views
   readonly #time: Time
   readonly #fleet: () => void
+  readonly #all: () => void
   readonly #domains: Map<string, () => void> = new Map()
 
-  constructor(roster: Roster, views: Views, time: Time) {
+  constructor(mode: Mode, roster: Roster, views: Views, time: Time) {
+    this.#mode = mode
     this.#views = views
     this.#time = time
     this.#fleet = once(async () => roster.follow(time.nowMs()))
+    // One after the other: a store that has just come back is not to be asked everything at once.
+    this.#all = once(async () => {
+      for (const domain of views.domains()) await this.#ask(domain)
+    })
   }
 
   /** Listens to a store; answers how to end it. A synchronous one is asked at each pick anyway. */
@@ -29,19 +36,23 @@ export class Follower {
   look(domain: string | null): void {
     if (domain !== null && domain !== '*') return this.#refresh(domain)
     this.#fleet()
-    if (domain === null) for (const each of this.#views.domains()) this.#refresh(each)
+    // A synchronous store is asked about a domain at each pick anyway.
+    if (domain === null && this.#mode === 'async') this.#all()
+  }
+
+  async #ask(domain: string): Promise<void> {
+    const view = this.#views.ready(domain)
+    if (view !== undefined) await this.#views.refresh(view, this.#time.nowMs())
   }
 
   #refresh(domain: string): void {
-    const views = this.#views
-    if (views.ready(domain) === undefined) return
+    if (this.#views.ready(domain) === undefined) return
     let refresh = this.#domains.get(domain)
     if (refresh === undefined) {
-      const ask = async (): Promise<unknown> => {
-        const view = views.ready(domain)
-        return view === undefined ? undefined : views.refresh(view, this.#time.nowMs())
-      }
-      refresh = once(ask, () => this.#domains.delete(domain))
+      refresh = once(
+        async () => this.#ask(domain),
+        () => this.#domains.delete(domain),
+      )
       this.#domains.set(domain, refresh)
     }
     refresh()

@@ -89,7 +89,7 @@ export class Picker<M extends Mode> {
       if (!this.#roster.differs(answer.fleetVersion))
         return this.#take(attempt, outline, request, answer)
       return andThen(this.#roster.follow(nowMs), () =>
-        this.#isUp(outline)
+        this.#isUp(outline.agent.id)
           ? this.#take(attempt, outline, request, answer)
           : this.#giveBack(attempt, request, answer),
       )
@@ -109,9 +109,9 @@ export class Picker<M extends Mode> {
     attempt.query = query
   }
 
-  #isUp({ agent }: Outline): boolean {
+  #isUp(agentId: string): boolean {
     const { fleet } = this.#roster
-    const number = fleet.find(agent.id)
+    const number = fleet.find(agentId)
     return number !== -1 && fleet.isUp(number)
   }
 
@@ -133,8 +133,9 @@ export class Picker<M extends Mode> {
       breaker,
       exits: this.#roster.fleet.exits,
     })
-    if (++attempt.tries >= MOST_TRIES) return this.#attempts.refusal(attempt)
-    return andThen(told, () => {
+    return andThen(told, (settled) => {
+      this.#views.absorb(view, settled.changes, nowMs)
+      if (++attempt.tries >= MOST_TRIES) return this.#attempts.refusal(attempt)
       this.#attempts.renew(attempt)
       return this.#try(attempt)
     })
@@ -174,15 +175,18 @@ export class Picker<M extends Mode> {
   ): PickResult | Promise<PickResult> {
     const { view, nowMs } = attempt
     const { fleet, slots } = this.#roster
+    const unexplained: string[] = []
     request.candidates.forEach(({ agentId }, i) => {
       const agent = fleet.find(agentId)
       const busyUntilMs = answer.busyUntilMs[i]
       if (busyUntilMs > 0 && agent !== -1) slots.hold(agent, busyUntilMs, nowMs)
-      else if (view.version === request.viewVersion) attempt.refused.push(agentId)
+      else if (view.version === request.viewVersion) unexplained.push(agentId)
     })
     if (++attempt.tries >= MOST_TRIES) return this.#attempts.refusal(attempt)
     const followed = this.#store.mode === 'sync' ? undefined : this.#roster.follow(nowMs)
     return andThen(followed, () => {
+      // Of those that rest for all domains the fleet has learnt why by now.
+      attempt.refused.push(...unexplained.filter((id) => this.#isUp(id)))
       this.#attempts.renew(attempt)
       return this.#try(attempt)
     })

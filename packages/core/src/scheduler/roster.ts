@@ -2,6 +2,7 @@ import { exitOf, type StoredAgent } from '../pick/agent.ts'
 import { Fleet } from '../pick/fleet.ts'
 import { Slots } from '../pick/slots.ts'
 import type { AgentChange, AgentChanges, Mode, Store } from '../store/store.ts'
+import { unheeded } from './unheeded.ts'
 
 /** Agents that are put again at once. */
 const PORTION = 1_000
@@ -16,6 +17,9 @@ export class Roster {
   readonly #store: Store
   #version = 0
   #asked = false
+  /** The question under way, and the one after it. */
+  #asking: Promise<void> | null = null
+  #next: Promise<void> | null = null
   /** Until when agents rest by their breaker, and exits by hand; entries outlive their instant until they are next set. */
   readonly #downUntilMs: Map<string, number> = new Map()
   readonly #exitUntilMs: Map<string, number> = new Map()
@@ -34,24 +38,46 @@ export class Roster {
     return fleetVersion !== undefined && fleetVersion !== this.#version
   }
 
-  /** Asks the store what changed; a promise from an asynchronous one. Cheap when nothing did. */
+  /**
+   * Asks the store what changed; a promise from an asynchronous one. Cheap when nothing did. Who asks while a question is under way
+   * shares the next one, for the first may have been answered too early.
+   */
   follow(nowMs: number): void | Promise<void> {
-    const answer = this.#store.agents(this.#version)
-    if (answer instanceof Promise) return answer.then((changes) => this.absorb(changes, nowMs))
+    if (this.#store.mode === 'async') return this.#followLater(nowMs)
+    const answer = (this.#store as Store<'sync'>).agents(this.#version)
     if (answer.version !== this.#version || answer.reset || answer.changes.length > 0) {
       this.absorb(answer, nowMs)
     }
   }
 
+  #followLater(nowMs: number): Promise<void> {
+    if (this.#asking !== null) {
+      const next = (): Promise<void> => {
+        this.#next = null
+        return this.#followLater(nowMs)
+      }
+      return (this.#next ??= this.#asking.then(next, next))
+    }
+    const ask = async (): Promise<void> => {
+      try {
+        this.absorb(await this.#store.agents(this.#version), nowMs)
+      } finally {
+        this.#asking = null
+      }
+    }
+    return (this.#asking = ask())
+  }
+
   /** Takes in changes of the store, oldest first. An answer that a later one has overtaken is passed over. */
   absorb(answer: AgentChanges, nowMs: number): void {
     if (answer.reset && answer.lost !== true) this.#clear()
-    else if (answer.lost !== true && answer.version < this.#version) return
-    const before = answer.lost === true ? new Map(this.#agentsById()) : null
-    // At the same version only a stand-in has anything to tell.
-    this.#applyAll(answer.changes, nowMs)
-    this.#version = answer.version
+    const isStandIn = answer.version === 0 && !answer.reset
     this.#asked = true
+    if (!answer.reset && !isStandIn && answer.version <= this.#version) return
+    const before = answer.lost === true ? new Map(this.#agentsById()) : null
+    this.#applyAll(answer.changes, nowMs)
+    // What stands in for the store has no versions.
+    if (!isStandIn) this.#version = answer.version
     if (before !== null) this.#putAgain(before, answer.changes)
   }
 
@@ -73,8 +99,8 @@ export class Roster {
     for (const change of told) if (change.kind === 'put') before.delete(change.agent.id)
     const agents = [...before.values()]
     for (let from = 0; from < agents.length; from += PORTION) {
-      const put = this.#store.putAgents(agents.slice(from, from + PORTION))
-      if (put instanceof Promise) void put.catch(() => {})
+      const portion = agents.slice(from, from + PORTION)
+      unheeded(() => this.#store.putAgents(portion))
     }
   }
 

@@ -83,7 +83,9 @@ export class Scheduler<M extends Mode = 'sync'> {
     this.#store = resolved.store
     this.#roster = new Roster(resolved.store)
     const { fleet } = this.#roster
-    this.#views = new Views(resolved.store, fleet, resolved.maxViews)
+    this.#views = new Views(resolved.store, fleet, resolved.maxViews, (domain, known) =>
+      fallback?.dropped(domain, known),
+    )
     this.#planner = new Planner(fleet, resolved.scope, resolved.leaseMs)
     const throttle = new Throttle(resolved.incidentInFlight)
     this.agents = new Agents(resolved.store, this.#roster, this.#time)
@@ -108,7 +110,7 @@ export class Scheduler<M extends Mode = 'sync'> {
     )
     this.#explainer = new Explainer(attempts, this.#roster, this.#time)
     this.#reporter = new Reporter(resolved, this.#time, this.#roster, this.#views, throttle)
-    this.#follower = new Follower(this.#roster, this.#views, this.#time)
+    this.#follower = new Follower(resolved.store.mode, this.#roster, this.#views, this.#time)
     this.#unfollow = this.#follower.listen(checked.store)
   }
 

@@ -5,6 +5,8 @@ import type { Fleet } from '../pick/fleet.ts'
 import { View, type Judge } from '../pick/view.ts'
 import type { Change, Changes, Mode, Store } from '../store/store.ts'
 import { andThen } from './and-then.ts'
+import type { Known } from './stand-in.ts'
+import { unheeded } from './unheeded.ts'
 
 /** How views read records: by the same function that stores decide by. */
 const judge: Judge<PairRecord> = {
@@ -30,10 +32,21 @@ export class Views {
   readonly #fleet: Fleet
   readonly #views: LRUCache<string, View<PairRecord>>
 
-  constructor(store: Store<Mode>, fleet: Fleet, maxViews: number) {
+  /** `onDrop` is told what a view knows that is about to make room for another. */
+  constructor(
+    store: Store<Mode>,
+    fleet: Fleet,
+    maxViews: number,
+    onDrop: (domain: string, known: Known) => void,
+  ) {
     this.#store = store
     this.#fleet = fleet
-    this.#views = new LRUCache({ max: maxViews })
+    this.#views = new LRUCache({
+      max: maxViews,
+      dispose: (view, domain, why) => {
+        if (why === 'evict') onDrop(domain, knownBy(view))
+      },
+    })
   }
 
   /**
@@ -72,17 +85,18 @@ export class Views {
   /** Takes in what the store says changed. An answer that a later one has overtaken is passed over. */
   absorb(view: View<PairRecord>, changes: Changes, nowMs: number): void {
     view.catchUp()
+    const isStandIn = changes.version === 0 && !changes.reset
     // An incident may end by silence alone, which changes no version.
     view.incidentAtMs = changes.incident?.openedAtMs ?? 0
     view.incidentEndsAtMs = changes.incident ? changes.incident.lastEventMs + QUIET_MS : 0
     if (changes.lost === true) this.#tellAgain(view, nowMs)
     else if (changes.reset) view.reset()
-    else if (changes.version < view.version) return
-    // At the same version only a stand-in has anything to tell.
+    else if (!isStandIn && changes.version <= view.version) return
     for (const { exit, record } of changes.changes) {
       view.apply(exit, changes.lost === true ? join(view.recordOf(exit), record) : record, nowMs)
     }
-    view.version = changes.version
+    // What stands in for the store has no versions: the view's stay the store's.
+    if (!isStandIn) view.version = changes.version
   }
 
   /** Every view that is ready. */
@@ -90,9 +104,10 @@ export class Views {
     return [...this.#views.keys()]
   }
 
-  /** What a view excludes. */
-  known(domain: string): Iterable<readonly [string, PairRecord]> {
-    return this.#views.peek(domain)?.entries() ?? []
+  /** What the view of a domain knows, if it is ready. */
+  known(domain: string): Known {
+    const view = this.#views.peek(domain)
+    return view === undefined ? { records: [], incident: null } : knownBy(view)
   }
 
   /**
@@ -102,8 +117,8 @@ export class Views {
   #tellAgain(view: View<PairRecord>, nowMs: number): void {
     const changes: Change[] = [...view.entries()].map(([exit, record]) => ({ exit, record }))
     for (let from = 0; from < changes.length; from += PORTION) {
-      const told = this.#store.merge(view.domain, changes.slice(from, from + PORTION), nowMs)
-      if (told instanceof Promise) void told.catch(() => {})
+      const portion = changes.slice(from, from + PORTION)
+      unheeded(() => this.#store.merge(view.domain, portion, nowMs))
     }
   }
 
@@ -111,4 +126,12 @@ export class Views {
     view.catchUp()
     return view
   }
+}
+
+function knownBy(view: View<PairRecord>): Known {
+  const { incidentAtMs: openedAtMs, incidentEndsAtMs } = view
+  const lastEventMs = incidentEndsAtMs - QUIET_MS
+  const incident =
+    openedAtMs === 0 ? null : ({ openedAtMs, cause: 'failures', lastEventMs } as const)
+  return { records: view.entries(), incident }
 }

@@ -61,6 +61,8 @@ export interface RefundRequest {
   readonly atMs: number
   readonly nowMs: number
   readonly opId?: string
+  /** `degraded` of the verdict: a scheduler's fallback gives back what a fallback counted. No store sees one. */
+  readonly degraded?: boolean
 }
 
 /** What a key has used of one policy (or of its permits) now. */

@@ -26,26 +26,27 @@ local function permits_latest(key, now)
   return latest > now and latest or now
 end
 
--- check of memory-permits.ts: wait, then what is held and the latest deadline after the call.
--- `policy_wait`: for how long the policies deny the call; a permit that is held now but not until
--- then needs a place of its own by then. O(log permits)
-local function permits_check(key, id, cap, deadline, now, policy_wait)
+-- check of memory-permits.ts: wait, then what is held and the latest deadline after the call, and
+-- the deadline that the permit has already. `last`: as permits_last tells; `policy_wait`: for how
+-- long the policies deny the call; a permit that is held now but not until then needs a place of
+-- its own by then. O(log permits)
+local function permits_check(key, last, id, cap, deadline, now, policy_wait)
   local held, latest, own = 0, now, 0
-  if permits_last(key) then
+  if last then
     held = permits_held(key, now)
     if held > 0 then latest = permits_latest(key, now) end
     own = permits_until(key, id)
   end
   if own <= now + policy_wait then
     if held >= cap then
-      if cap == 0 then return -1, held, latest end
+      if cap == 0 then return -1, held, latest, own end
       local due = redis.call('ZRANGEBYSCORE', key, '(' .. digits(now), '+inf', 'WITHSCORES',
         'LIMIT', held - cap, 1)
-      return tonumber(due[2]) - now, held, latest
+      return tonumber(due[2]) - now, held, latest, own
     end
     if own <= now and deadline > now then held = held + 1 end
   end
-  return 0, held, deadline > latest and deadline or latest
+  return 0, held, deadline > latest and deadline or latest, own
 end
 
 -- Forgets what has expired, notes the instant, and keeps the rest until the last deadline.
@@ -55,10 +56,14 @@ local function permits_settle(key, now, slack)
   redis.call('PEXPIRE', key, permits_latest(key, now) - now + slack)
 end
 
--- commit of memory-permits.ts: takes or extends what permits_check has admitted.
-local function permits_commit(key, id, deadline, now, slack)
-  if deadline > now and deadline > permits_until(key, id) then
-    redis.call('ZADD', key, deadline, id)
+-- commit of memory-permits.ts: takes or extends what permits_check has admitted; `latest` and `own`
+-- as it told them.
+local function permits_commit(key, id, deadline, now, latest, own, slack)
+  redis.call('ZREMRANGEBYSCORE', key, 0, now)
+  if deadline > now and deadline > own then
+    redis.call('ZADD', key, -now, '', deadline, id)
+  else
+    redis.call('ZADD', key, -now, '')
   end
-  permits_settle(key, now, slack)
+  redis.call('PEXPIRE', key, latest - now + slack)
 end

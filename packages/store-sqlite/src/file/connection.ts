@@ -51,9 +51,12 @@ export class Connection {
   /** Opens with patience: others may be opening or closing the same file. */
   static open(options: FileOptions, patience: Patience): Connection {
     for (;;) {
+      let handle: Handle | undefined
       try {
-        return new Connection(openFile(options, patience), options.path)
+        handle = openFile(options, patience)
+        return new Connection(handle, options.path)
       } catch (error) {
+        handle?.close()
         if (!isBusy(error) || !patience.pause()) throw error
       }
     }
