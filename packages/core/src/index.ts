@@ -32,7 +32,14 @@ export type * from './store/idempotency.ts'
 export type * from './store/store.ts'
 export { AGENT_FIELDS, type Agent, type StoredAgent } from './pick/agent.ts'
 
-export { stateAt, join, sameRecord, isPickable, LATE_REPORT_MS } from './health/record.ts'
+export {
+  stateAt,
+  join,
+  sameRecord,
+  isExclusion,
+  isPickable,
+  LATE_REPORT_MS,
+} from './health/record.ts'
 export type {
   ExclusionReason,
   Health,

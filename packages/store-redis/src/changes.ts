@@ -29,6 +29,8 @@ export class Changes {
     if (this.#storeWasUp) this.#lose()
     this.#storeWasUp = true
   }
+  /** Ends the listening to the store's own connection. */
+  #unready: () => void = () => {}
   #connection: Redis | null = null
   #timer: NodeJS.Timeout | null = null
   #pauseMs = LEAST_PAUSE_MS
@@ -70,12 +72,12 @@ export class Changes {
   #start(): void {
     if (this.#closed) return
     this.#storeWasUp = this.#link.ready
-    this.#link.client.on('ready', this.#renew)
+    this.#unready = this.#link.onReady(this.#renew)
     this.#open()
   }
 
   #stop(): void {
-    this.#link.client.off('ready', this.#renew)
+    this.#unready()
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     const connection = this.#connection

@@ -133,6 +133,11 @@ export function isPickable(state: PairState): boolean {
   return state.health === 'unavailable' && state.phase === 'probation'
 }
 
+/** The outcomes that exclude a pair: they count even when they come late. */
+export function isExclusion(kind: OutcomeKind): boolean {
+  return kind === 'blocked' || kind === 'challenged' || kind === 'rate_limited'
+}
+
 const SEVERITY = { available: 0, limited: 1, unavailable: 2 } as const
 const WEIGHT = { rate_limited: 0, challenged: 1, blocked: 2, manual: 3 } as const
 

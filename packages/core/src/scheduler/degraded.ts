@@ -1,4 +1,5 @@
 import { OstlerError } from '../errors.ts'
+import { isExclusion } from '../health/record.ts'
 import type { ResolvedPolicy } from '../limit/policy.ts'
 import type { StoredAgent } from '../pick/agent.ts'
 import type { BeginRequest, Begun, CompleteRequest } from '../store/idempotency.ts'
@@ -28,9 +29,6 @@ import { StandIn, type Known } from './stand-in.ts'
 
 /** The `source` of what this process decided in its store's place. */
 export const LOCAL = 'local'
-
-/** The outcomes that exclude a pair. */
-const EXCLUDING: readonly string[] = ['rate_limited', 'challenged', 'blocked']
 
 /** What the fallback asks of its scheduler. */
 export interface Surroundings {
@@ -193,7 +191,7 @@ export class Fallback<M extends Mode> implements Store<M> {
   /** The store does not know a lease that was given in its place, and may know an epoch of the pair that the lease does not. */
   #settle(request: SettleRequest): Result<M, Settled> {
     const { lease, outcome, nowMs } = request
-    if (!this.#standIn.gave(lease.id) || !EXCLUDING.includes(outcome.kind)) {
+    if (!this.#standIn.gave(lease.id) || !isExclusion(outcome.kind)) {
       return this.#store.settle(request)
     }
     const settled = andThen(this.#store.exclusions(lease.domain, 0, nowMs), ({ changes }) => {

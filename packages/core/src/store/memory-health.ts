@@ -1,12 +1,12 @@
 import type { AgentBreaker } from '../health/breaker.ts'
-import type { OutcomeKind, PairRecord } from '../health/record.ts'
+import type { PairRecord } from '../health/record.ts'
 import type { PairEvent } from '../health/transition.ts'
 import type { StoredAgent } from '../pick/agent.ts'
 import { OstlerError } from '../errors.ts'
 import { trip } from '../health/breaker.ts'
 import { incidentAt, observe } from '../health/incident.ts'
 import { DEFAULT_HEALTH_POLICY } from '../health/ladder.ts'
-import { join, LATE_REPORT_MS, sameRecord, stateAt } from '../health/record.ts'
+import { isExclusion, join, LATE_REPORT_MS, sameRecord, stateAt } from '../health/record.ts'
 import { transition } from '../health/transition.ts'
 import type { Domain } from './domains.ts'
 import { Leases } from './leases.ts'
@@ -295,9 +295,4 @@ export class MemoryHealth {
       `the memory store holds maxLeases = ${this.#maxLeases} leases`,
     )
   }
-}
-
-/** The outcomes that exclude a pair: they count even when they come late. */
-function isExclusion(kind: OutcomeKind): boolean {
-  return kind === 'blocked' || kind === 'challenged' || kind === 'rate_limited'
 }

@@ -1,12 +1,12 @@
 import {
   incidentAt,
+  isExclusion,
   LATE_REPORT_MS,
   observe,
   stateAt,
   transition,
   trip,
   type AgentBreaker,
-  type OutcomeKind,
   type PairEvent,
   type PairRecord,
   type SettleRequest,
@@ -112,9 +112,4 @@ function trippedBy(fleet: Fleet, request: SettleRequest, nowMs: number): AgentBr
   if (after === before) return null
   fleet.setBreaker(lease.agentId, after)
   return after ?? CLEARED
-}
-
-/** The outcomes that exclude a pair: they count even when they come late. */
-function isExclusion(kind: OutcomeKind): boolean {
-  return kind === 'blocked' || kind === 'challenged' || kind === 'rate_limited'
 }
