@@ -1,7 +1,11 @@
 // Bugs planted into what stands in for a store that is out of reach, and into what follows one.
 
 const SCHEDULER = 'packages/core/src/scheduler'
-const tests = ['test/core/scheduler/degraded.test.ts', 'test/properties/degraded.test.ts']
+const tests = [
+  'test/core/scheduler/degraded.test.ts',
+  'test/properties/degraded.test.ts',
+  'test/core/scheduler/outages.test.ts',
+]
 
 export const degraded = [
   {
@@ -14,8 +18,8 @@ export const degraded = [
   },
   {
     name: 'share-of-one',
-    file: `${SCHEDULER}/stand-in.ts`,
-    find: 'Math.max(1, Math.floor(limit / this.#instances))',
+    file: `${SCHEDULER}/shares.ts`,
+    find: 'Math.max(1, Math.floor(limit / this.#options.instances))',
     replace: 'limit',
     why: 'each process admits the whole limit while the store is gone',
     tests,
@@ -23,7 +27,7 @@ export const degraded = [
   {
     name: 'records-not-told',
     file: `${SCHEDULER}/stand-in.ts`,
-    find: 'if (version === heard.store) continue',
+    find: 'if (local.version === heard.store) continue',
     replace: 'continue',
     why: 'what was reported during an outage is known to nobody else after it',
     tests,
@@ -31,7 +35,7 @@ export const degraded = [
   {
     name: 'debt-forgotten',
     file: `${SCHEDULER}/degraded.ts`,
-    find: 'await standIn.debt.repay(store, nowMs)',
+    find: 'await debt.repay(store, nowMs)',
     replace: '',
     why: 'slots of leases that were reported during an outage stay taken, and the scheduler stays degraded',
     tests,
@@ -74,6 +78,30 @@ export const degraded = [
     find: 'if (before !== null) this.#putAgain(before, answer.changes)',
     replace: '',
     why: 'after a store was emptied new processes find no fleet',
+    tests,
+  },
+  {
+    name: 'told-below-the-epoch',
+    file: `${SCHEDULER}/reconcile.ts`,
+    find: 'if (theirs === null || theirs.epoch <= record.epoch) return record',
+    replace: 'return record',
+    why: 'a block of a pair that had recovered before is lost on the return',
+    tests,
+  },
+  {
+    name: 'restore-over-later-blocks',
+    file: `${SCHEDULER}/stand-in.ts`,
+    find: 'known.strikeAtMs <= (heard.restoredAtMs.get(exit) ?? -1)',
+    replace: 'heard.restoredAtMs.has(exit)',
+    why: 'a restore by hand undoes what another process has reported since',
+    tests,
+  },
+  {
+    name: 'dropped-views-forget',
+    file: `${SCHEDULER}/views.ts`,
+    find: "if (why === 'evict') onDrop(domain, knownBy(view))",
+    replace: '',
+    why: 'a view that makes room during an outage takes its exclusions along',
     tests,
   },
 ]

@@ -56,6 +56,8 @@ export class Load {
   degraded = 0
   exhausted = 0
   slowestMs = 0
+  /** Calls in a row that the store has decided. */
+  #inARow = 0
   readonly #scheduler: Scheduler<Mode>
   readonly #callers: Promise<void>[]
   readonly #beat: NodeJS.Timeout
@@ -75,11 +77,22 @@ export class Load {
     await until(`${calls} more calls are answered`, () => this.calls >= from + calls, 20_000)
   }
 
+  /** Waits until the store decides again, call after call. */
+  async calm(): Promise<void> {
+    this.#inARow = 0
+    await until('the store decides again', () => this.#inARow >= 60, 20_000)
+  }
+
   async stop(): Promise<this> {
     this.#stopped = true
     await Promise.all(this.#callers)
     clearInterval(this.#beat)
     return this
+  }
+
+  #count(degraded: boolean): void {
+    if (degraded) this.degraded++
+    this.#inARow = degraded ? 0 : this.#inARow + 1
   }
 
   #tick(): void {
@@ -93,12 +106,12 @@ export class Load {
     for (let i = 0; !this.#stopped; i++) {
       await this.#timed(async () => {
         const decision = await scheduler.admit({ key: `k${(caller * 31 + i) % 50}`, tier: 'wide' })
-        if (decision.degraded) this.degraded++
+        this.#count(decision.degraded)
       })
       let held: Lease | null = null
       await this.#timed(async () => {
         const pick = await scheduler.pick({ domain: DOMAIN })
-        if (pick.degraded) this.degraded++
+        this.#count(pick.degraded)
         if (pick.kind === 'exhausted') this.exhausted++
         else held = pick.lease
       })

@@ -66,11 +66,9 @@ export class Fallback<M extends Mode> implements Store<M> {
     this.#store = store
     this.#options = options
     this.#nowMs = nowMs
-    const debt = new Debt(options.maxOwed)
-    const standIn = new StandIn(debt, known)
-    this.#debt = debt
+    const debt = (this.#debt = new Debt(options.maxOwed))
+    const standIn = (this.#standIn = new StandIn(debt, known))
     this.#shares = new Shares(options, debt)
-    this.#standIn = standIn
     this.#circuit = new Circuit(
       store,
       {
