@@ -287,6 +287,15 @@ describe('fault: a file that is taken away', () => {
     })
   }
 
+  test('batched: deleted, what was open is told to be lost, be it ping that notices', () => {
+    const path = freshPath()
+    const store = stores.open({ path, durability: 'batched' })
+    for (let i = 0; i < 3; i++) consume(store)
+    remove(path)
+    expect(thrownBy(() => store.ping!()).message).toMatch(/^3 decisions .* are lost/)
+    expect([consume(store), used(store)]).toEqual([true, 1])
+  })
+
   test('replaced, no decision is given until ping has opened what is there', () => {
     const [path, other] = [freshPath(), freshPath()]
     const store = stores.open({ path })

@@ -10,7 +10,7 @@ const AT_ONCE = 4
 const KILLS = 200
 const WRITES = 100_000
 /** Acknowledgements of a writer before it is killed, and the bytes that each takes at least. */
-const LINES = 400
+const LINES = 320
 const LINE_BYTES = 40
 
 test('kill -9: nothing that was acknowledged is lost, and the file stays whole', async () => {

@@ -4,6 +4,8 @@ import { statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { OstlerError, type ResolvedPolicy, type Store } from '@ostler/core'
 import { afterEach, describe, expect, test } from 'vitest'
+import { openFile } from '../../../packages/store-sqlite/src/file/open.ts'
+import { Patience } from '../../../packages/store-sqlite/src/file/patience.ts'
 import { answerOf, start } from './children.ts'
 import { freshPath, Stores } from './rig.ts'
 
@@ -118,6 +120,21 @@ describe('opening', () => {
       expect(open).toThrow(expect.objectContaining({ code: 'STORE_UNAVAILABLE' }))
     }
     expect(statSync(path).mtimeMs).toBe(before.mtimeMs)
+  })
+})
+
+describe('fsync', () => {
+  test('has each commit wait for the disk; without it only checkpoints do', () => {
+    const FULL = 2
+    const NORMAL = 1
+    const told = [true, false].map((fsync) => {
+      const options = { path: freshPath(), fsync, maxBytes: Infinity }
+      const handle = openFile(options, new Patience(50))
+      const synchronous = handle.pragma('synchronous', { simple: true })
+      handle.close()
+      return synchronous
+    })
+    expect(told).toEqual([FULL, NORMAL])
   })
 })
 

@@ -8,6 +8,9 @@ import type { Patience } from './patience.ts'
 import { Sql } from './sql.ts'
 import { Versions } from './versions.ts'
 
+/** For how long a connection that has committed is taken to go on doing so. */
+const SHARED_MS = 1_000
+
 /** One open file, and the transaction that is under way on it. */
 export class Connection {
   readonly sql: Sql
@@ -30,6 +33,7 @@ export class Connection {
   readonly #release: Database.Statement
   readonly #undo: Database.Statement
   #seenVersion = 0
+  #othersAtMs = -Infinity
 
   constructor(handle: Handle, path: string) {
     this.#handle = handle
@@ -46,6 +50,7 @@ export class Connection {
     this.#savepoint = handle.prepare('SAVEPOINT decision')
     this.#release = handle.prepare('RELEASE decision')
     this.#undo = handle.prepare('ROLLBACK TO decision')
+    this.#seenVersion = this.#dataVersion.get() as number
   }
 
   /** Opens with patience: others may be opening or closing the same file. */
@@ -130,7 +135,13 @@ export class Connection {
     const version = this.#dataVersion.get() as number
     if (version === this.#seenVersion) return
     this.#seenVersion = version
+    this.#othersAtMs = performance.now()
     this.stamp++
+  }
+
+  /** Another connection has committed of late, as far as `refresh` was asked. */
+  get isShared(): boolean {
+    return performance.now() - this.#othersAtMs < SHARED_MS
   }
 
   close(): void {

@@ -29,11 +29,11 @@ const REASONS: readonly (readonly [code: string, reason: string])[] = [
 ]
 
 /** An error of SQLite as the contract has it: STORE_UNAVAILABLE, its cause kept. Any other error is given back as it is. */
-export function unavailable(error: unknown, path: string, busyMs: number): unknown {
+export function unavailable(error: unknown, path: string, waitedMs: number): unknown {
   const code = sqliteCode(error)
   if (code === '') return error
   let reason = REASONS.find(([start]) => code.startsWith(start))?.[1] ?? 'SQLite failed'
-  if (isBusy(error)) reason = `other processes held the file for longer than busyMs = ${busyMs} ms`
+  if (isBusy(error)) reason = `other processes kept the file busy for longer than ${waitedMs} ms`
   const message = `no decision can be had from ${path}: ${reason} (${code})`
   return new OstlerError('STORE_UNAVAILABLE', message, { cause: error })
 }

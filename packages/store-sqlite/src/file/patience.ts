@@ -1,19 +1,21 @@
 /** The first and the longest pause between two tries, in ms: a decision holds the lock for some 20 us. */
 const FIRST_MS = 0.05
-const LONGEST_MS = 0.5
+const LONGEST_MS = 0.25
+/** Longer than any pause: who waits tries meanwhile. */
+const TURN_MS = 0.4
 
 /**
  * How long a call may wait for other processes, in all. The pauses are short, grow, and differ by chance, so that those who wait do
  * not wake together. They are true pauses: a synchronous store can only hold up its caller.
  */
 export class Patience {
+  readonly budgetMs: number
   readonly #cell = new Int32Array(new SharedArrayBuffer(4))
-  readonly #budgetMs: number
   #untilMs = 0
   #pauseMs = 0
 
   constructor(budgetMs: number) {
-    this.#budgetMs = budgetMs
+    this.budgetMs = budgetMs
   }
 
   /** A new call begins; its time runs from the first pause on. */
@@ -21,11 +23,16 @@ export class Patience {
     this.#untilMs = 0
   }
 
+  /** Keeps from taking what others wait for, long enough for one of them. */
+  giveWay(): void {
+    Atomics.wait(this.#cell, 0, 0, TURN_MS)
+  }
+
   /** Pauses a little; false where the budget is used up. */
   pause(): boolean {
     const nowMs = performance.now()
     if (this.#untilMs === 0) {
-      this.#untilMs = nowMs + this.#budgetMs
+      this.#untilMs = nowMs + this.budgetMs
       this.#pauseMs = FIRST_MS
     }
     const leftMs = this.#untilMs - nowMs

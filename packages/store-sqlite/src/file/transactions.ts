@@ -1,4 +1,5 @@
 import { OstlerError, shown } from '@ostler/core'
+import { Batch } from './batch.ts'
 import { Connection } from './connection.ts'
 import { isSuspect, unavailable } from './failure.ts'
 import { identityOf, type FileOptions } from './open.ts'
@@ -18,8 +19,7 @@ export interface TransactionOptions extends FileOptions {
 const OPENING_MS = 2_000
 /** How often the path is compared with what is open. */
 const LOOK_MS = 100
-/** After a batch, decisions are committed one by one for so long: those who wait for the lock get their turn. */
-const BREATH_MS = 1
+const ELSEWHERE = 'was replaced or deleted while it was open'
 
 /**
  * Carries decisions out as transactions on one file: one each, or many of some milliseconds as a batch. `T` is what decides: the
@@ -29,6 +29,7 @@ export class Transactions<T> implements Peer {
   readonly #options: TransactionOptions
   readonly #make: (connection: Connection) => T
   readonly #patience: Patience
+  readonly #batch: Batch
   #connection: Connection
   #tables: T
   #closed = false
@@ -39,18 +40,13 @@ export class Transactions<T> implements Peer {
   /** A batch that was lost where nobody could be told: the next call is. */
   #loss: OstlerError | null = null
   #lookAtMs = 0
-  /** Since when a batch is open, by the process's own clock; or 0. */
-  #openSinceMs = 0
-  /** What the open batch has decided so far. */
-  #decisions = 0
-  #breatheUntilMs = 0
-  #timer: NodeJS.Timeout | undefined
 
   /** @throws OstlerError STORE_UNAVAILABLE */
   constructor(options: TransactionOptions, make: (connection: Connection) => T) {
     this.#options = options
     this.#make = make
     this.#patience = new Patience(options.busyMs)
+    this.#batch = new Batch(options.flushMs, () => this.yield())
     this.#connection = this.#open(new Patience(Math.max(OPENING_MS, options.busyMs)))
     this.#tables = make(this.#connection)
   }
@@ -66,13 +62,13 @@ export class Transactions<T> implements Peer {
       const wrote = connection.decided(nowMs)
       if (batched) connection.leave()
       else connection.commit()
-      if (batched && wrote) this.#decisions++
+      if (batched && wrote) this.#batch.decided()
       return answer
     } catch (error) {
       throw this.#undone(error, batched)
     } finally {
       // A batch of denials alone keeps nobody waiting.
-      if (batched && this.#openSinceMs > 0 && !connection.written) this.yield()
+      if (batched && this.#batch.isOpen && !connection.written) this.yield()
     }
   }
 
@@ -80,7 +76,7 @@ export class Transactions<T> implements Peer {
   read<R>(askedMs: number, look: (tables: T, nowMs: number) => R): R {
     this.#ready()
     const connection = this.#connection
-    const inBatch = this.#openSinceMs > 0
+    const inBatch = this.#batch.isOpen
     try {
       if (!inBatch) connection.look(this.#patience)
       const answer = look(this.#tables, this.#nowMs(askedMs))
@@ -100,7 +96,7 @@ export class Transactions<T> implements Peer {
     this.#ready()
     try {
       // While a batch holds the lock, nobody else can commit.
-      if (this.#openSinceMs === 0) this.#connection.refresh()
+      if (!this.#batch.isOpen) this.#connection.refresh()
     } catch (error) {
       throw this.#failed(error)
     }
@@ -110,10 +106,10 @@ export class Transactions<T> implements Peer {
   /** Writes, and so shows that all is well; opens the file anew where it was replaced or has failed. */
   ping(): void {
     this.#throwIfClosed()
-    this.#lookAtMs = 0
-    if (this.#broken !== null || this.#suspect || this.#isElsewhere()) this.#reopen()
+    if (this.#broken === null && this.#isElsewhere()) this.#break(ELSEWHERE)
+    if (this.#broken === null) this.flush()
+    if (this.#broken !== null || this.#suspect) this.#reopen()
     this.#ready()
-    this.flush()
     try {
       this.#connection.begin(this.#patience)
       this.#connection.head.save()
@@ -125,10 +121,10 @@ export class Transactions<T> implements Peer {
 
   /** Commits the batch that is open, if one is. @throws OstlerError STORE_UNAVAILABLE where it is lost */
   flush(): void {
-    if (this.#openSinceMs === 0) return
+    if (!this.#batch.isOpen) return
     try {
       this.#connection.commit()
-      this.#endBatch()
+      this.#batch.end()
     } catch (error) {
       throw this.#lost(error)
     }
@@ -145,7 +141,6 @@ export class Transactions<T> implements Peer {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    clearTimeout(this.#timer)
     try {
       this.flush()
       if (this.#loss !== null) throw this.#loss
@@ -155,13 +150,12 @@ export class Transactions<T> implements Peer {
   }
 
   #open(patience: Patience): Connection {
-    const { path, busyMs } = this.#options
     try {
       const connection = Connection.open(this.#options, patience)
       joinPeers(connection.identity, this)
       return connection
     } catch (error) {
-      throw unavailable(error, path, busyMs)
+      throw unavailable(error, this.#options.path, patience.budgetMs)
     }
   }
 
@@ -186,9 +180,10 @@ export class Transactions<T> implements Peer {
   #break(what: string): void {
     const { path } = this.#options
     const error = new OstlerError('STORE_UNAVAILABLE', `${path} ${what}: ping opens it anew`)
-    const told = this.#openSinceMs > 0 ? this.#lost(error) : error
+    // A batch goes with the file; that is told even where the file is opened anew before anyone asks.
+    if (this.#batch.isOpen) this.#loss = this.#broken = this.#lost(error)
+    else this.#broken = error
     this.#leave()
-    this.#broken = told
   }
 
   #throwIfClosed(): void {
@@ -202,12 +197,13 @@ export class Transactions<T> implements Peer {
     const nowMs = performance.now()
     if (nowMs >= this.#lookAtMs && this.#broken === null) {
       this.#lookAtMs = nowMs + LOOK_MS
-      if (this.#isElsewhere()) this.#break('was replaced or deleted while it was open')
+      if (this.#isElsewhere()) this.#break(ELSEWHERE)
     }
-    const loss = this.#broken ?? this.#loss
-    if (loss !== null) {
-      this.#loss = null
-      throw new OstlerError('STORE_UNAVAILABLE', loss.message, { cause: loss })
+    const fault = this.#broken ?? this.#loss
+    if (fault !== null) {
+      // A loss is told once.
+      if (fault === this.#loss) this.#loss = null
+      throw new OstlerError('STORE_UNAVAILABLE', fault.message, { cause: fault })
     }
     yieldPeers(this.#connection.identity, this)
     return nowMs
@@ -219,28 +215,22 @@ export class Transactions<T> implements Peer {
 
   /** Makes sure of the lock. True where the decision to come belongs to a batch. */
   #hold(startMs: number): boolean {
-    const { flushMs } = this.#options
-    if (this.#openSinceMs > 0) {
-      if (startMs - this.#openSinceMs < flushMs) return true
+    const batch = this.#batch
+    if (batch.isOpen) {
+      if (!batch.isDue(startMs)) return true
       this.flush()
+      // Where decisions leave no gap, others would never find the file free.
+      if (this.#connection.isShared) this.#patience.giveWay()
     }
     try {
       this.#connection.begin(this.#patience)
-      if (flushMs === 0 || startMs < this.#breatheUntilMs) return false
+      if (!batch.mayOpen(startMs)) return false
       this.#connection.refresh()
     } catch (error) {
       throw this.#undone(error, false)
     }
-    this.#openSinceMs = performance.now()
-    this.#decisions = 0
-    // Whoever forgets to close the store is not kept from ending.
-    this.#timer = this.#timer?.refresh() ?? setTimeout(() => this.yield(), flushMs).unref()
+    batch.open(this.#connection.isShared)
     return true
-  }
-
-  #endBatch(): void {
-    this.#openSinceMs = 0
-    this.#breatheUntilMs = performance.now() + BREATH_MS
   }
 
   #nowMs(askedMs: number): number {
@@ -261,10 +251,9 @@ export class Transactions<T> implements Peer {
 
   /** The batch is gone. What its decisions were told of versions holds no longer. */
   #lost(error: unknown): OstlerError {
-    const count = this.#decisions
-    const ageMs = Math.ceil(performance.now() - this.#openSinceMs)
+    const { decisions: count, ageMs } = this.#batch
     this.#connection.rollback()
-    this.#endBatch()
+    this.#batch.end()
     const reason = this.#failed(error)
     if (count > 0) this.#connection.versions.disown()
     else if (reason instanceof OstlerError) return reason
