@@ -29,7 +29,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 function program(io: Io, setExitCode: (code: number) => void): Command {
   const ostler = new Command('ostler')
-    .description('Picks the right agent for every request: simulate, explain, import, replay.')
+    .description('Picks the right agent for every request: simulate, pick, import, replay, doctor.')
     .version(manifest().version, '-V, --version')
     .exitOverride()
     .showHelpAfterError('(--help says more)')

@@ -72,8 +72,9 @@ export async function openStore(target: StoreTarget): Promise<OpenedStore> {
       return opened(memoryStore())
     case 'sqlite': {
       const { sqliteStore } = await sqlitePackage()
-      if (sizeOf(target.path) === null)
-        throw usage(`cannot open ${target.name}: there is no such file`)
+      const size = sizeOf(target.path)
+      if (size === null) throw usage(`cannot open ${target.name}: there is no such file`)
+      if (size === 0) throw usage(`cannot open ${target.name}: the file is empty`)
       return opened(sqliteStore({ path: target.path, time: 'caller' }))
     }
     case 'redis': {

@@ -74,6 +74,11 @@ export async function inspectNode(client: Redis, cluster: boolean): Promise<Node
     skewMs,
   }
   const problems = problemsOf(node)
+  if (told === null) {
+    problems.push(
+      'INFO is refused: that another server has taken over may go unnoticed (ACL +info)',
+    )
+  }
   const mode = info.get('redis_mode')
   if (mode === 'sentinel') problems.push('this is a Sentinel: connect to what it watches')
   if (mode === 'cluster' && !cluster) {
@@ -105,7 +110,7 @@ async function timed(client: Redis): Promise<{ roundTripMs: number; skewMs: numb
   const receivedMs = Date.now()
   const serverMs = seconds * 1000 + Math.floor(micros / 1000)
   const skewMs = Math.round(serverMs - (sentMs + receivedMs) / 2)
-  return { roundTripMs: tripsMs[PINGS / 2], skewMs }
+  return { roundTripMs: Math.round(tripsMs[PINGS / 2] * 1_000) / 1_000, skewMs }
 }
 
 function problemsOf(node: NodeInspection): string[] {

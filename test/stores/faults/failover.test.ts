@@ -86,7 +86,8 @@ describe('fault: Redis', () => {
   })
 
   test('failed over, durability replicated: a report that has resolved is lost with nobody', async () => {
-    const { scheduler } = await open({ durability: 'replicated' })
+    // Ample, so that none of it is decided here for want of speed.
+    const { scheduler } = await open({ durability: 'replicated', budgetMs: 2_000 })
     for (const id of ['a0', 'a1', 'a2']) await block(scheduler, id)
     expect(scheduler.standing().episodes).toBe(0)
     // Nobody who knows of them is left to tell.

@@ -135,6 +135,12 @@ export class Circuit {
     const { sinceMs, reason } = this
     const forMs = reason === null ? this.#nowMs() - sinceMs : 0
     const degraded = reason !== null
-    events.degraded.publish({ store: name, degraded, sinceMs, forMs, reason: reason?.message })
+    events.degraded.publish({
+      store: name,
+      degraded,
+      sinceMs,
+      forMs,
+      reason: reason?.message ?? null,
+    })
   }
 }

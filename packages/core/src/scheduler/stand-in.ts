@@ -171,7 +171,6 @@ export class StandIn {
       if (local.version === heard.store) continue
       try {
         await this.#tellDomain(store, domain, heard, local.changes, nowMs)
-        this.#debt.repaid++
       } catch (error) {
         if (!(error instanceof OstlerError) || error.code === 'STORE_UNAVAILABLE') throw error
         this.#debt.dropped++
