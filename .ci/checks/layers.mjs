@@ -14,11 +14,13 @@ const PACKAGES = {
 }
 
 /** room of core: the rooms that it may import. Loose files are their own rooms. */
-const BASE = ['errors.ts', 'clock.ts', 'random.ts']
+const BASE = ['errors.ts', 'clock.ts', 'random.ts', 'table.ts', 'list.ts']
 const ROOMS = {
   'errors.ts': [],
   'clock.ts': [],
   'random.ts': [],
+  'table.ts': [],
+  'list.ts': [],
   'domain.ts': BASE,
   limit: BASE,
   health: BASE,

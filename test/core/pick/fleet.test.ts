@@ -4,7 +4,7 @@ import { countryIndex } from '../../../packages/core/src/geo/places.ts'
 import type { StoredAgent } from '../../../packages/core/src/pick/agent.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from '../../../packages/core/src/pick/excluded.ts'
 import { Fleet } from '../../../packages/core/src/pick/fleet.ts'
-import { placeKey } from '../../../packages/core/src/pick/gazetteer.ts'
+import { isPlaceOf } from '../../../packages/core/src/pick/gazetteer.ts'
 import type { Cell } from '../../../packages/core/src/pick/localities.ts'
 import { applyTo, churn, fleetOf, numbersOf, put, type Churn } from './rig.ts'
 
@@ -43,18 +43,18 @@ function expectSame(fleet: Fleet, naive: NaiveFleet): void {
     naive.agents.size,
     up.length,
   ])
-  expect(new Set(numbers.map((agent) => fleet.positions[agent])).size).toBe(numbers.length)
+  expect(new Set(numbers.map((agent) => fleet.positionOf(agent))).size).toBe(numbers.length)
   for (const [id, agent] of naive.agents) {
     const number = fleet.find(id)
-    expect(fleet.agents[number]).toBe(agent)
-    expect(fleet.at(fleet.positions[number])).toBe(number)
+    expect(fleet.agents.get(number)).toBe(agent)
+    expect(fleet.at(fleet.positionOf(number))).toBe(number)
     expect(fleet.isUp(number)).toBe(naive.isUp(agent))
-    expect(fleet.placeOf(number).key).toBe(placeKey(agent))
+    expect(isPlaceOf(fleet.placeOf(number), agent)).toBe(true)
     expectHeld(fleet, number)
   }
   const inOrder = [...fleet.values()]
   expect(inOrder.map((agent) => agent.id).sort()).toEqual([...naive.agents.keys()].sort())
-  const positions = inOrder.map((agent) => fleet.positions[fleet.find(agent.id)])
+  const positions = inOrder.map((agent) => fleet.positionOf(fleet.find(agent.id)))
   expect(positions).toEqual([...positions].sort((a, b) => a - b))
   expectCounts(fleet, naive)
 }
@@ -62,7 +62,7 @@ function expectSame(fleet: Fleet, naive: NaiveFleet): void {
 /** An agent stands within a segment of its place. */
 function expectHeld(fleet: Fleet, agent: number): void {
   const place = fleet.placeOf(agent)
-  const position = fleet.positions[agent]
+  const position = fleet.positionOf(agent)
   const local = position & LOCAL_MASK
   expect(position >>> COUNTRY_SHIFT).toBe(place.country)
   expect(place.starts.some((start, i) => start <= local && local < place.ends[i])).toBe(true)
@@ -76,7 +76,7 @@ function expectCounts(fleet: Fleet, naive: NaiveFleet): void {
   expect(fleet.exits).toBe(own + new Set(named.map(({ exitIp }) => exitIp)).size)
   for (const exit of [...exits, 'nobody']) {
     const found: string[] = []
-    fleet.eachOfExit(exit, (agent) => found.push(fleet.agents[agent]?.id ?? ''))
+    fleet.eachOfExit(exit, (agent) => found.push(fleet.agents.get(agent)?.id ?? ''))
     expect(found.sort()).toEqual(naive.ofExit(exit))
   }
   const upAt = new Map<Cell | null, number>()
@@ -115,7 +115,7 @@ describe('a fleet', () => {
       fc.property(some, some, (before, after) => {
         const fleet = new Fleet()
         for (const change of before) applyTo(fleet, change)
-        const known = new Map(numbersOf(fleet).map((n) => [fleet.positions[n], n] as const))
+        const known = new Map(numbersOf(fleet).map((n) => [fleet.positionOf(n), n] as const))
         const up = new Set(
           [...known].filter(([, n]) => fleet.isUp(n)).map(([position]) => position),
         )
@@ -123,11 +123,11 @@ describe('a fleet', () => {
         for (const change of after) applyTo(fleet, change)
         const told = fleet.replay(version, (agent, former) => {
           up.delete(former)
-          if (fleet.agents[agent] !== null && fleet.isUp(agent)) up.add(fleet.positions[agent])
+          if (fleet.agents.get(agent) !== null && fleet.isUp(agent)) up.add(fleet.positionOf(agent))
         })
         expect(told).toBe(true)
         const now = numbersOf(fleet).filter((agent) => fleet.isUp(agent))
-        expect([...up].sort()).toEqual(now.map((agent) => fleet.positions[agent]).sort())
+        expect([...up].sort()).toEqual(now.map((agent) => fleet.positionOf(agent)).sort())
       }),
       { numRuns: 300 },
     )
@@ -145,18 +145,20 @@ describe('a fleet', () => {
   test('keeps what an agent has in flight through a replacement, and forgets it with the agent', () => {
     const fleet = fleetOf([{ id: 'a', country: 'DE' }])
     const agent = fleet.find('a')
-    fleet.inFlight[agent] = 2
-    fleet.latenciesMs[agent] = 80
+    fleet.loads.addInFlight(agent, 2)
+    fleet.loads.setLatency(agent, 80)
     put(fleet, { id: 'a', country: 'FR', weight: 3, maxConcurrency: 7 })
     expect(fleet.find('a')).toBe(agent)
-    expect([fleet.inFlight[agent], fleet.latenciesMs[agent]]).toEqual([2, 80])
-    expect([fleet.weights[agent], fleet.capacities[agent]]).toEqual([3, 7])
+    expect([fleet.loads.inFlight(agent), fleet.loads.latencyMs(agent)]).toEqual([2, 80])
+    expect([fleet.loads.weight(agent), fleet.loads.capacity(agent)]).toEqual([3, 7])
     fleet.remove('a')
     put(fleet, { id: 'b' })
     expect([fleet.find('a'), fleet.find('b')]).toEqual([-1, agent])
-    expect([fleet.inFlight[agent], fleet.latenciesMs[agent], fleet.lastPicks[agent]]).toEqual([
-      0, 0, 0,
-    ])
+    expect([
+      fleet.loads.inFlight(agent),
+      fleet.loads.latencyMs(agent),
+      fleet.loads.lastPick(agent),
+    ]).toEqual([0, 0, 0])
   })
 
   test('gives the positions of those who left to those who come, so that it does not grow', () => {
@@ -220,7 +222,7 @@ describe('a fleet', () => {
       [1, true],
       [0, false],
     ])
-    expect(fleet.agents[0]).toEqual({ id: 'a', country: 'FR' })
+    expect(fleet.agents.get(0)).toEqual({ id: 'a', country: 'FR' })
     expect(fleet.ranges.get(countryIndex('DE'))?.agents ?? 0).toBe(0)
     expect([...fleet.gazetteer.ofRegion('x')]).toEqual([])
   })

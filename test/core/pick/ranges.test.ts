@@ -26,7 +26,7 @@ describe('the positions of a country', () => {
     for (let i = 0; i < 1_000; i++) if (i % 4 !== 0) fleet.remove(`a${i}`)
     put(fleet, ...crowd(400))
     expect(fleet.ranges.open(fleet.placeOf(fleet.find('b0')).country).length).toBeLessThan(1_400)
-    const positions = [...fleet.values()].map(({ id }) => fleet.positions[fleet.find(id)])
+    const positions = [...fleet.values()].map(({ id }) => fleet.positionOf(fleet.find(id)))
     expect([fleet.up, new Set(positions).size]).toEqual([650, 650])
   })
 })

@@ -83,5 +83,6 @@ export function applyTo(fleet: Fleet, change: Churn): void {
 
 /** The numbers of all agents, in no order. */
 export function numbersOf(fleet: Fleet): number[] {
-  return [...fleet.agents.keys()].filter((agent) => fleet.agents[agent] !== null)
+  const numbers = Array.from({ length: fleet.agents.length }, (_, agent) => agent)
+  return numbers.filter((agent) => fleet.agents.get(agent) !== null)
 }

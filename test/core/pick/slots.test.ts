@@ -16,7 +16,7 @@ beforeEach(() => {
   slots = new Slots(fleet)
 })
 
-const inFlight = (): number[] => [fleet.inFlight[A], fleet.inFlight[B]]
+const inFlight = (): number[] => [fleet.loads.inFlight(A), fleet.loads.inFlight(B)]
 
 describe('slots', () => {
   test('are taken by a lease until it is closed, once', () => {
@@ -101,9 +101,13 @@ describe('slots', () => {
     const back = fleet.find('a')
     slots.adopt(back, 'a')
     slots.adopt(back, 'a')
-    expect([fleet.inFlight[back], [...slots.full], slots.freeAtMs(back)]).toEqual([1, [back], 100])
+    expect([fleet.loads.inFlight(back), [...slots.full], slots.freeAtMs(back)]).toEqual([
+      1,
+      [back],
+      100,
+    ])
     expect(slots.close('l1')).toBe(back)
-    expect([fleet.inFlight[back], slots.size]).toEqual([0, 0])
+    expect([fleet.loads.inFlight(back), slots.size]).toEqual([0, 0])
   })
 
   test('are as right with thousands of leases as with two', () => {

@@ -32,12 +32,12 @@ function expectTrue(
   nowMs: number,
 ): void {
   const phaseOf = (agent: number): Phase => {
-    const pair = pairs.get(exitOf(fleet.agents[agent] as StoredAgent))
+    const pair = pairs.get(exitOf(fleet.agents.get(agent) as StoredAgent))
     return pair === undefined ? 'available' : judge.phase(pair, nowMs)
   }
   const up = numbersOf(fleet).filter((agent) => fleet.isUp(agent))
   const positions = (agents: readonly number[]) =>
-    agents.map((agent) => fleet.positions[agent]).sort()
+    agents.map((agent) => fleet.positionOf(agent)).sort()
   expect([...view.excluded.positions()].sort()).toEqual(
     positions(up.filter((agent) => phaseOf(agent) !== 'available')),
   )

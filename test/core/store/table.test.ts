@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ChangeLog } from '../../../packages/core/src/store/change-log.ts'
 import { Names } from '../../../packages/core/src/store/names.ts'
-import { HandleTable } from '../../../packages/core/src/store/table.ts'
+import { HandleTable } from '../../../packages/core/src/table.ts'
 
 describe('HandleTable', () => {
   it('finds every handle through growth and removal, and reuses handles', () => {

@@ -14,7 +14,13 @@ const rows = COUNTRY_ROWS.map((row) => row.split(' '))
 /** ISO 3166-1 alpha-2 codes (and XK) by index: sorted by continent, then code. */
 export const countryCodes: readonly string[] = Object.freeze(rows.map((row) => row[1]))
 
-const indexes = new Map(countryCodes.map((code, index) => [code, index]))
+const LETTERS = 26
+const A = 65
+/** By the two letters of a code: its index. Agents are asked for theirs by the million. */
+const indexes = new Uint8Array(LETTERS * LETTERS).fill(NO_COUNTRY)
+countryCodes.forEach((code, index) => {
+  indexes[(code.charCodeAt(0) - A) * LETTERS + code.charCodeAt(1) - A] = index
+})
 const countryCentres = rows.map((row) => place(row[2], row[3]))
 const continentCentres = new Map(pairs(CONTINENT_ROWS))
 const regionCentres = new Map(pairs(REGION_ROWS))
@@ -34,7 +40,10 @@ export const continentCodes: readonly string[] = Object.freeze([...continentCent
  * there is no such country.
  */
 export function countryIndex(code: string): number {
-  return indexes.get(code) ?? NO_COUNTRY
+  const first = code.charCodeAt(0) - A
+  const second = code.charCodeAt(1) - A
+  if (code.length !== 2 || first < 0 || second < 0 || second >= LETTERS) return NO_COUNTRY
+  return first < LETTERS ? indexes[first * LETTERS + second] : NO_COUNTRY
 }
 
 /**
@@ -42,7 +51,7 @@ export function countryIndex(code: string): number {
  * continents.
  */
 export function isCountry(code: string): boolean {
-  return indexes.has(code)
+  return countryIndex(code) !== NO_COUNTRY
 }
 
 /** Whether an upper-case code is a continent's. */

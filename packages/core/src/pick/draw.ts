@@ -184,8 +184,8 @@ export class Draw {
     const pin = this.#query?.pin
     if (pin) {
       for (const agent of pin) if (this.holds(agent) && this.passes(agent)) passing.push(agent)
-      const positions = this.#fleet.positions
-      return passing.sort((a, b) => positions[a] - positions[b])
+      const fleet = this.#fleet
+      return passing.sort((a, b) => fleet.positionOf(a) - fleet.positionOf(b))
     }
     if (this.count <= FEW) {
       for (let k = 0; k < this.count; k++) {
@@ -208,7 +208,7 @@ export class Draw {
 
   isWanted(agent: number): boolean {
     const view = this.#view as View<unknown>
-    const position = this.#fleet.positions[agent]
+    const position = this.#fleet.positionOf(agent)
     return this.#probation ? view.probation.has(position) : !view.excluded.has(position)
   }
 
@@ -216,8 +216,8 @@ export class Draw {
   holds(agent: number): boolean {
     if (!this.#fleet.isUp(agent) || !this.isWanted(agent)) return false
     const step = this.step
-    const country = this.#fleet.positions[agent] >>> COUNTRY_SHIFT
-    const local = this.#fleet.positions[agent] & LOCAL_MASK
+    const country = this.#fleet.positionOf(agent) >>> COUNTRY_SHIFT
+    const local = this.#fleet.positionOf(agent) & LOCAL_MASK
     for (let i = 0; i < step.countries.length; i++) {
       if (step.countries[i] === country && local >= step.starts[i] && local < step.ends[i]) {
         return true
@@ -238,23 +238,23 @@ export class Draw {
    * An estimate that no pick has refreshed for a minute is not trusted: the agent counts as fast as the other, so that none starves.
    */
   #lighter(first: number, second: number): number {
-    const fleet = this.#fleet
-    let loadOfFirst = (fleet.inFlight[first] + 1) / fleet.weights[first]
-    let loadOfSecond = (fleet.inFlight[second] + 1) / fleet.weights[second]
+    const { loads } = this.#fleet
+    let loadOfFirst = (loads.inFlight(first) + 1) / loads.weight(first)
+    let loadOfSecond = (loads.inFlight(second) + 1) / loads.weight(second)
     if (this.#isTrusted(first) && this.#isTrusted(second)) {
-      loadOfFirst *= fleet.latenciesMs[first]
-      loadOfSecond *= fleet.latenciesMs[second]
+      loadOfFirst *= loads.latencyMs(first)
+      loadOfSecond *= loads.latencyMs(second)
     }
     // Compared, not subtracted: both may be Infinity.
     const wins =
       loadOfFirst < loadOfSecond ||
-      (loadOfFirst === loadOfSecond && fleet.lastPicks[first] <= fleet.lastPicks[second])
+      (loadOfFirst === loadOfSecond && loads.lastPick(first) <= loads.lastPick(second))
     this.runnerUp = wins ? second : first
     return wins ? first : second
   }
 
   #isTrusted(agent: number): boolean {
-    const fleet = this.#fleet
-    return fleet.latenciesMs[agent] > 0 && this.#nowMs - fleet.pickedAtMs[agent] < TRUSTED_MS
+    const { loads } = this.#fleet
+    return loads.latencyMs(agent) > 0 && this.#nowMs - loads.pickedAtMs(agent) < TRUSTED_MS
   }
 }

@@ -104,14 +104,14 @@ class Search {
   hasFullOne(): boolean {
     for (const agent of this.#slots.full) {
       if (!this.#fleet.isUp(agent) || !this.#allows(agent)) continue
-      const phase = this.#view.phaseOf(exitOf(this.#fleet.agents[agent] as StoredAgent))
+      const phase = this.#view.phaseOf(exitOf(this.#fleet.agents.get(agent) as StoredAgent))
       if (phase === 'available' || phase === 'probation') return true
     }
     return false
   }
 
   #consider(agent: number): void {
-    const described = this.#fleet.agents[agent]
+    const described = this.#fleet.agents.get(agent)
     if (described === null || !this.#allows(agent) || described.drained === true) return
     const restMs = this.#fleet.resting.has(agent) ? this.#fleet.resting.at(agent) : 0
     const pairMs = this.#view.pickableAtMs(exitOf(described))

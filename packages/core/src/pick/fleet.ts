@@ -1,8 +1,12 @@
+import { LongList } from '../list.ts'
+import { hash32 } from '../random.ts'
+import { HandleTable } from '../table.ts'
 import { DEFAULT_CONCURRENCY, type StoredAgent } from './agent.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
 import { Exits } from './exits.ts'
 import { ExpiryHeap } from './expiry.ts'
-import { Gazetteer, placeKey, standsAlike } from './gazetteer.ts'
+import { Gazetteer, isPlaceOf, standsAlike } from './gazetteer.ts'
+import { Loads } from './loads.ts'
 import type { Cell, Place } from './localities.ts'
 import { Ranges } from './ranges.ts'
 
@@ -12,9 +16,14 @@ export const NOWHERE = 0xffffffff
 /** Membership changes that a view can still catch up with; one that is farther behind is rebuilt. */
 const LOG_LENGTH = 65_536
 
+const CHUNK_BITS = 10
+const CHUNK = 1 << CHUNK_BITS
+const IN_CHUNK = CHUNK - 1
+
 /**
  * The index of agents: who is where, who may be picked, how busy each is. Derived from the store's agents and rebuildable.
- * Agents are small integers here, recycled; `positions[agent]` is where one stands in fleet order.
+ * Agents are small integers here, recycled; `positionOf(agent)` is where one stands in fleet order. About 45 bytes an agent
+ * until it is picked, beside the places; no call copies what is there, however many come.
  */
 export class Fleet {
   readonly ranges: Ranges = new Ranges()
@@ -22,16 +31,9 @@ export class Fleet {
   /** Agents that rest (breaker, or their exit excluded everywhere), by when they are up again. */
   readonly resting: ExpiryHeap = new ExpiryHeap()
 
-  agents: (StoredAgent | null)[] = []
-  positions: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
-  inFlight: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
-  capacities: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
-  weights: Float64Array<ArrayBuffer> = new Float64Array(1024)
-  /** The moving mean of ok dispatches, ms; 0 while unknown. */
-  latenciesMs: Float64Array<ArrayBuffer> = new Float64Array(1024)
-  /** The number of the pick that chose it last, and its instant. */
-  lastPicks: Float64Array<ArrayBuffer> = new Float64Array(1024)
-  pickedAtMs: Float64Array<ArrayBuffer> = new Float64Array(1024)
+  readonly loads: Loads = new Loads()
+  /** By number, as they were put; null for a number that nobody has. */
+  readonly agents: LongList<StoredAgent> = new LongList()
 
   /** Agents that are up, by country. */
   readonly upByCountry: Uint32Array = new Uint32Array(256)
@@ -40,15 +42,16 @@ export class Fleet {
   version = 0
   #up = 0
   #wokenAtMs = -1
-  readonly #places: (Place | null)[] = []
-  readonly #byId: Map<string, number> = new Map()
-  readonly #exits: Exits = new Exits()
-  readonly #vacant: number[] = []
+  /** Numbers by id. */
+  readonly #ids = new HandleTable()
+  readonly #exits: Exits = new Exits(this.agents)
+  /** By number, in chunks: the agent's position, and the number of its place. */
+  readonly #spots: Uint32Array[] = []
   readonly #logAgents = new Int32Array(LOG_LENGTH)
   readonly #logPositions = new Uint32Array(LOG_LENGTH)
 
   get size(): number {
-    return this.#byId.size
+    return this.#ids.size
   }
 
   /** Agents that may be picked, as far as they themselves go. */
@@ -63,7 +66,12 @@ export class Fleet {
 
   /** The number of an agent, or -1. */
   find(id: string): number {
-    return this.#byId.get(id) ?? -1
+    return this.#find(id, hash32(id))
+  }
+
+  /** Where an agent stands in fleet order. */
+  positionOf(agent: number): number {
+    return this.#spots[agent >>> CHUNK_BITS][(agent & IN_CHUNK) << 1]
   }
 
   /** The agent at a position, or -1. */
@@ -72,20 +80,21 @@ export class Fleet {
   }
 
   placeOf(agent: number): Place {
-    return this.#places[agent] as Place
+    return this.gazetteer.at(this.#spots[agent >>> CHUNK_BITS][((agent & IN_CHUNK) << 1) | 1])
   }
 
   isUp(agent: number): boolean {
-    const position = this.positions[agent]
+    const position = this.positionOf(agent)
     const range = this.ranges.get(position >>> COUNTRY_SHIFT)
     return range !== undefined && range.up.has(position & LOCAL_MASK)
   }
 
   /** Calls back with every agent of an exit. */
   eachOfExit(exit: string, visit: (agent: number) => void): void {
-    this.#exits.each(exit, visit)
-    const own = this.#byId.get(exit)
-    if (own !== undefined && this.agents[own]?.exitIp === undefined) visit(own)
+    const hash = hash32(exit)
+    this.#exits.each(exit, hash, visit)
+    const own = this.#find(exit, hash)
+    if (own >= 0 && this.agents.get(own)?.exitIp === undefined) visit(own)
   }
 
   /** Agents in fleet order. */
@@ -94,7 +103,7 @@ export class Fleet {
       const range = this.ranges.open(country)
       for (let local = 0; local < range.length; local++) {
         const agent = range.agentAt(local)
-        if (agent !== -1) yield this.agents[agent] as StoredAgent
+        if (agent !== -1) yield this.agents.get(agent) as StoredAgent
       }
     }
   }
@@ -108,9 +117,10 @@ export class Fleet {
     // The new ones get their numbers first, so that each place knows how many it waits for.
     const places: (Place | null)[] = []
     for (let i = 0; i < agents.length; i++) {
-      const known = this.#byId.get(agents[i].id)
-      numbers[i] = known ?? this.#number(agents[i].id)
-      const place = known === undefined ? this.gazetteer.placeFor(agents[i]) : null
+      const hash = hash32(agents[i].id)
+      const known = this.#find(agents[i].id, hash)
+      numbers[i] = known >= 0 ? known : this.#number(agents[i], hash)
+      const place = known < 0 ? this.gazetteer.placeFor(agents[i]) : null
       if (place !== null) place.wanted++
       places.push(place)
     }
@@ -123,16 +133,16 @@ export class Fleet {
   }
 
   remove(id: string): void {
-    const agent = this.#byId.get(id)
-    if (agent === undefined) return
+    const agent = this.find(id)
+    if (agent < 0) return
+    const described = this.agents.get(agent) as StoredAgent
     this.#setUp(agent, false)
     this.#note(agent)
-    this.#exits.leave(agent, this.agents[agent] as StoredAgent)
-    this.#leavePlace(agent)
+    this.#exits.leave(agent, described)
+    this.#leavePlace(agent, described)
     this.resting.remove(agent)
-    this.#byId.delete(id)
-    this.agents[agent] = null
-    this.#vacant.push(agent)
+    this.#ids.remove(agent)
+    this.agents.set(agent, null)
   }
 
   /** Rests an agent until an instant; 0 ends a rest. */
@@ -170,58 +180,56 @@ export class Fleet {
     return true
   }
 
-  #number(id: string): number {
-    const number = this.#vacant.pop() ?? this.agents.length
-    if (number >= this.positions.length) this.#grow()
-    this.agents[number] = null
-    this.#byId.set(id, number)
+  #find(id: string, hash: number): number {
+    const ids = this.#ids
+    for (let agent = ids.first(hash); agent >= 0; agent = ids.next(agent)) {
+      if (ids.hashOf(agent) === hash && this.agents.get(agent)?.id === id) return agent
+    }
+    return -1
+  }
+
+  #number(agent: StoredAgent, hash: number): number {
+    const number = this.#ids.add(hash)
+    this.agents.set(number, agent)
+    const chunk = number >>> CHUNK_BITS
+    if (chunk === this.#spots.length) this.#spots.push(new Uint32Array(CHUNK * 2))
+    this.#spots[chunk][(number & IN_CHUNK) << 1] = NOWHERE
     return number
   }
 
   #add(number: number, agent: StoredAgent, place: Place): void {
-    this.agents[number] = agent
-    this.inFlight[number] = 0
-    this.latenciesMs[number] = 0
-    this.lastPicks[number] = 0
-    this.pickedAtMs[number] = 0
-    this.#describe(number, agent)
+    this.loads.open(number, agent.weight ?? 1, agent.maxConcurrency ?? DEFAULT_CONCURRENCY)
     this.#exits.join(number, agent)
-    this.#enterPlace(number, place)
+    this.#enterPlace(number, agent, place)
     place.wanted--
     this.#refresh(number)
   }
 
   #replace(number: number, agent: StoredAgent): void {
-    const former = this.agents[number] as StoredAgent
-    this.agents[number] = agent
-    this.#describe(number, agent)
-    const stays = standsAlike(former, agent) || this.placeOf(number).key === placeKey(agent)
+    const former = this.agents.get(number) as StoredAgent
     const keepsExit = former.exitIp === agent.exitIp
-    if (former.city !== agent.city) this.placeOf(number).name = null
+    if (!keepsExit) this.#exits.leave(number, former)
+    this.agents.set(number, agent)
+    this.loads.describe(number, agent.weight ?? 1, agent.maxConcurrency ?? DEFAULT_CONCURRENCY)
+    if (!keepsExit) this.#exits.join(number, agent)
+    const place = this.placeOf(number)
+    const stays = standsAlike(former, agent) || isPlaceOf(place, agent)
+    if (former.city !== agent.city) place.name = null
     if (stays && keepsExit && former.drained === agent.drained) return
     if (!stays || !keepsExit) {
       this.#setUp(number, false)
       this.#note(number)
     }
-    if (!keepsExit) {
-      this.#exits.leave(number, former)
-      this.#exits.join(number, agent)
-    }
     if (!stays) {
-      this.#leavePlace(number)
-      this.#enterPlace(number, this.gazetteer.placeFor(agent))
+      this.#leavePlace(number, former)
+      this.#enterPlace(number, agent, this.gazetteer.placeFor(agent))
     }
     this.#refresh(number)
   }
 
-  #describe(number: number, agent: StoredAgent): void {
-    this.weights[number] = agent.weight ?? 1
-    this.capacities[number] = agent.maxConcurrency ?? DEFAULT_CONCURRENCY
-  }
-
   /** Sets upness to what draining and rest say, and notes it if it changed. */
   #refresh(agent: number): void {
-    const up = this.agents[agent]?.drained !== true && !this.resting.has(agent)
+    const up = this.agents.get(agent)?.drained !== true && !this.resting.has(agent)
     if (up === this.isUp(agent)) return
     this.#setUp(agent, up)
     this.#note(agent)
@@ -229,7 +237,7 @@ export class Fleet {
 
   #setUp(agent: number, up: boolean): void {
     if (up === this.isUp(agent)) return
-    const position = this.positions[agent]
+    const position = this.positionOf(agent)
     const bits = this.ranges.open(position >>> COUNTRY_SHIFT).up
     if (up) bits.add(position & LOCAL_MASK)
     else bits.delete(position & LOCAL_MASK)
@@ -244,44 +252,25 @@ export class Fleet {
   #note(agent: number): void {
     const at = this.version++ % LOG_LENGTH
     this.#logAgents[at] = agent
-    this.#logPositions[at] = this.positions[agent]
+    this.#logPositions[at] = this.positionOf(agent)
   }
 
-  #enterPlace(agent: number, place: Place): void {
+  #enterPlace(agent: number, { city }: StoredAgent, place: Place): void {
     const local = this.ranges.open(place.country).settle(place, agent)
-    this.positions[agent] = place.country * 0x1000000 + local
-    this.#places[agent] = place
+    const spots = this.#spots[agent >>> CHUNK_BITS]
+    spots[(agent & IN_CHUNK) << 1] = place.country * 0x1000000 + local
+    spots[((agent & IN_CHUNK) << 1) | 1] = place.number
     place.agents++
-    place.name = null
+    // A place is named after a city of its agents: finding one anew takes a look at all that name none.
+    if (city !== undefined) place.name = null
   }
 
-  #leavePlace(agent: number): void {
+  #leavePlace(agent: number, { city }: StoredAgent): void {
     const place = this.placeOf(agent)
-    this.ranges.open(place.country).leave(place, this.positions[agent] & LOCAL_MASK)
-    this.positions[agent] = NOWHERE
-    this.#places[agent] = null
+    this.ranges.open(place.country).leave(place, this.positionOf(agent) & LOCAL_MASK)
+    this.#spots[agent >>> CHUNK_BITS][(agent & IN_CHUNK) << 1] = NOWHERE
     place.agents--
-    place.name = null
-    this.#closeIfEmpty(place)
-  }
-
-  #closeIfEmpty(place: Place): void {
+    if (city !== undefined) place.name = null
     if (place.agents === 0 && place.wanted === 0) this.gazetteer.close(place)
   }
-
-  #grow(): void {
-    const size = this.positions.length * 2
-    this.positions = resized(this.positions, new Uint32Array(size))
-    this.inFlight = resized(this.inFlight, new Uint32Array(size))
-    this.capacities = resized(this.capacities, new Uint32Array(size))
-    this.weights = resized(this.weights, new Float64Array(size))
-    this.latenciesMs = resized(this.latenciesMs, new Float64Array(size))
-    this.lastPicks = resized(this.lastPicks, new Float64Array(size))
-    this.pickedAtMs = resized(this.pickedAtMs, new Float64Array(size))
-  }
-}
-
-function resized<T extends Uint32Array | Float64Array>(from: T, to: T): T {
-  to.set(from)
-  return to
 }

@@ -5,22 +5,28 @@ import { boxDistanceKmFrom, distanceKm } from '../geo/sphere.ts'
  * Its positions are segments of its country's range, sorted by start; `up` counts those of its agents that may be picked.
  */
 export interface Place {
-  /** Agents of one key are at one place. */
-  readonly key: number | string
+  /** Small and reused: places are known by it. */
+  readonly number: number
   readonly country: number
   readonly region: string | undefined
+  /** Row and column of its tenth of a degree, as `squareOf` has it; -1 for the place of agents that are at no place. */
+  readonly square: number
   /** Degrees; NaN for the place of agents that are at no place. */
   readonly lat: number
   readonly lon: number
   readonly cell: Cell | null
   /** Looked up when it is wanted; null after the agents here have changed. */
   name: string | null
-  readonly starts: number[]
-  readonly ends: number[]
+  /** Replaced when they change: an array that is pushed to has room for sixteen more, and places are many. */
+  starts: readonly number[]
+  ends: readonly number[]
   /** The country of each segment: the same one, so that a place may be walked as a step. */
-  readonly countries: number[]
-  /** Positions given back, for the next agents that come. */
-  readonly free: number[]
+  countries: readonly number[]
+  /** The position that was given back last, from which the others follow; or -1. */
+  free: number
+  /** Positions of the newest segment that nobody has had yet. */
+  fresh: number
+  freshEnd: number
   agents: number
   up: number
   /** Agents of a bulk change that still want a position here: the next segment is made that long. */
@@ -33,9 +39,10 @@ export interface Cell {
   readonly row: number
   readonly column: number
   readonly parent: Cell | null
-  readonly kids: Cell[]
+  /** Replaced when they change, as a place's segments are. */
+  kids: readonly Cell[]
   /** On level 0: the places at this very point, one for each country and region. */
-  readonly places: Place[]
+  places: readonly Place[]
   up: number
 }
 
@@ -48,47 +55,61 @@ export const columnOf = (lon: number): number => (Math.round(lon * 10) + COLUMNS
 export const latOfRow = (row: number): number => (row - ROWS / 2) / 10
 export const lonOfColumn = (column: number): number => (column - COLUMNS / 2) / 10
 
+const NO_CELLS: readonly Cell[] = []
+const NO_PLACES: readonly Place[] = []
+
 /** The squares that hold places. Adding and removing cost O(levels). */
 export class Pyramid {
-  readonly #cells: Map<number, Cell> = new Map()
+  #root: Cell | undefined = undefined
+  #size = 0
 
   get size(): number {
-    return this.#cells.size
+    return this.#size
   }
 
   get root(): Cell | undefined {
-    return this.#cells.get(keyOf(TOP_LEVEL, 0, 0))
+    return this.#root
   }
 
   /** The square of one tenth of a degree, made if it is new. */
   leaf(row: number, column: number): Cell {
-    return this.#cell(0, row, column)
+    this.#root ??= this.#open(TOP_LEVEL, 0, 0, null)
+    let cell = this.#root
+    for (let level = TOP_LEVEL - 1; level >= 0; level--) {
+      cell = this.#kid(cell, row >> (2 * level), column >> (2 * level))
+    }
+    return cell
   }
 
   /** Forgets a square without places, and those above that it leaves empty. */
   prune(leaf: Cell): void {
     let cell: Cell | null = leaf
     while (cell !== null && cell.places.length === 0 && cell.kids.length === 0) {
-      this.#cells.delete(keyOf(cell.level, cell.row, cell.column))
-      cell.parent?.kids.splice(cell.parent.kids.indexOf(cell), 1)
-      cell = cell.parent
+      this.#size--
+      const { parent }: Cell = cell
+      if (parent === null) this.#root = undefined
+      else parent.kids = without(parent.kids, cell)
+      cell = parent
     }
   }
 
-  #cell(level: number, row: number, column: number): Cell {
-    const key = keyOf(level, row, column)
-    const known = this.#cells.get(key)
-    if (known !== undefined) return known
-    const parent = level === TOP_LEVEL ? null : this.#cell(level + 1, row >> 2, column >> 2)
-    const cell: Cell = { level, row, column, parent, kids: [], places: [], up: 0 }
-    parent?.kids.push(cell)
-    this.#cells.set(key, cell)
-    return cell
+  #kid(parent: Cell, row: number, column: number): Cell {
+    for (const kid of parent.kids) if (kid.row === row && kid.column === column) return kid
+    const kid = this.#open(parent.level - 1, row, column, parent)
+    parent.kids = [...parent.kids, kid]
+    return kid
+  }
+
+  #open(level: number, row: number, column: number, parent: Cell | null): Cell {
+    this.#size++
+    return { level, row, column, parent, kids: NO_CELLS, places: NO_PLACES, up: 0 }
   }
 }
 
-const keyOf = (level: number, row: number, column: number): number =>
-  (level << 24) | (row << 12) | column
+/** A list that is left without one of its items. */
+export function without<T>(list: readonly T[], item: T): readonly T[] {
+  return list.filter((other) => other !== item)
+}
 
 /** A walk over places, nearest first: best-first over the pyramid, O(log places) for each place that it gives. */
 export class Outward {

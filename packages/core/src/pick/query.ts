@@ -23,12 +23,12 @@ export function refusalOf(fleet: Fleet, query: Query, agent: number): Refusal | 
   if (query.pin !== null && !query.pin.has(agent)) return 'not_pinned'
   if (query.avoid !== null && query.avoid.has(agent)) return 'avoided'
   if (query.tags !== null) {
-    const tags = fleet.agents[agent]?.tags
+    const tags = fleet.agents.get(agent)?.tags
     for (const tag of query.tags)
       if (tags === undefined || !tags.includes(tag)) return 'tag_missing'
   }
   if (isTooFar(fleet, query, agent)) return 'too_far'
-  return fleet.inFlight[agent] >= fleet.capacities[agent] ? 'full' : null
+  return fleet.loads.isFull(agent) ? 'full' : null
 }
 
 /** Whether an agent stands beyond the hint's radius, or nowhere. */
@@ -41,7 +41,7 @@ export function isTooFar(fleet: Fleet, query: Query, agent: number): boolean {
 /** Km from the hint's centre to an agent's own coordinates; null where either is missing. */
 export function distanceTo(fleet: Fleet, query: Query, agent: number): number | null {
   const centre = query.hint === null ? null : query.hint.centre
-  const described = fleet.agents[agent]
+  const described = fleet.agents.get(agent)
   if (centre === null || described === null) return null
   const at = locate(described)
   return at === null ? null : distanceKm(centre.lat, centre.lon, at.lat, at.lon)

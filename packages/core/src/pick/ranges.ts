@@ -4,6 +4,10 @@ import { LOCAL_MASK } from './excluded.ts'
 import type { Place } from './localities.ts'
 import { CountedBits } from './positions.ts'
 
+const CHUNK_BITS = 12
+const CHUNK = 1 << CHUNK_BITS
+const IN_CHUNK = CHUNK - 1
+
 /** Vacant segments that are looked at for one that is long enough. */
 const MOST_LOOKED_AT = 64
 
@@ -17,15 +21,22 @@ export class CountryRange {
   readonly up: CountedBits = new CountedBits()
   /** Agents that have a position here, up or not. */
   agents = 0
-  #agents = new Int32Array(16).fill(-1)
+  /**
+   * By position, in chunks that are never copied once they are whole: its agent plus one; of one that was given back, less
+   * than 1: minus the next one of its place, less one, or 0 for the last.
+   */
+  readonly #agents: Int32Array[] = [new Int32Array(16)]
   #length = 0
   /** Segments that no place has, ascending, none beside another; and how many positions they are. */
   readonly #vacantStarts: number[] = []
   readonly #vacantEnds: number[] = []
   #vacant = 0
+  /** What `countries` of a place of one segment is: the same for all of them. */
+  readonly #alone: readonly number[]
 
   constructor(country: number) {
     this.country = country
+    this.#alone = [country]
   }
 
   /** One more than the greatest position ever given. */
@@ -35,22 +46,29 @@ export class CountryRange {
 
   /** The agent at a position, or -1. */
   agentAt(local: number): number {
-    return local < this.#length ? this.#agents[local] : -1
+    if (local >= this.#length) return -1
+    const agent = this.#agents[local >>> CHUNK_BITS][local & IN_CHUNK]
+    return agent > 0 ? agent - 1 : -1
   }
 
-  /** Gives an agent a position of a place. Amortised O(1). */
+  /** Gives an agent a position of a place. O(1), but for a place that is as long as the chunks of its new segment. */
   settle(place: Place, agent: number): number {
-    if (place.free.length === 0) this.#extend(place)
-    const local = place.free.pop() as number
-    this.#agents[local] = agent
+    if (place.free < 0 && place.fresh === place.freshEnd) this.#extend(place)
+    let local = place.free
+    if (local < 0) local = place.fresh++
+    else {
+      const next = this.#agents[local >>> CHUNK_BITS][local & IN_CHUNK]
+      place.free = next < 0 ? -next - 1 : -1
+    }
+    this.#agents[local >>> CHUNK_BITS][local & IN_CHUNK] = agent + 1
     this.agents++
     return local
   }
 
   leave(place: Place, local: number): void {
-    this.#agents[local] = -1
+    this.#agents[local >>> CHUNK_BITS][local & IN_CHUNK] = place.free < 0 ? 0 : -place.free - 1
+    place.free = local
     this.agents--
-    place.free.push(local)
   }
 
   /** Takes back the segments of an emptied place, joined with what is vacant beside them. */
@@ -72,14 +90,16 @@ export class CountryRange {
       throw new OstlerError('FLEET_FULL', message)
     }
     if (end > this.#length) this.#grow(end)
+    place.fresh = start
+    place.freshEnd = end
     const at = placeIn(place.starts, start)
-    if (at > 0 && place.ends[at - 1] === start) place.ends[at - 1] = end
+    if (at > 0 && place.ends[at - 1] === start) place.ends = place.ends.with(at - 1, end)
     else {
-      place.starts.splice(at, 0, start)
-      place.ends.splice(at, 0, end)
-      place.countries.push(place.country)
+      place.starts = place.starts.toSpliced(at, 0, start)
+      place.ends = place.ends.toSpliced(at, 0, end)
+      place.countries =
+        place.starts.length === 1 ? this.#alone : place.starts.map(() => this.country)
     }
-    for (let local = end - 1; local >= start; local--) place.free.push(local)
   }
 
   #take(wished: number): [start: number, end: number] | null {
@@ -123,12 +143,15 @@ export class CountryRange {
   }
 
   #grow(length: number): void {
-    if (length > this.#agents.length) {
-      const next = new Int32Array(Math.max(length, this.#agents.length * 2)).fill(-1)
-      next.set(this.#agents)
-      this.#agents = next
-    }
     this.#length = length
+    const chunks = this.#agents
+    // A country of few agents has a part of a chunk.
+    if (length > chunks[0].length && chunks[0].length < CHUNK) {
+      const whole = new Int32Array(Math.min(Math.max(length, chunks[0].length * 2), CHUNK))
+      whole.set(chunks[0])
+      chunks[0] = whole
+    }
+    while (chunks.length << CHUNK_BITS < length) chunks.push(new Int32Array(CHUNK))
   }
 }
 

@@ -86,10 +86,10 @@ export class Slots {
    */
   hold(agent: number, busyUntilMs: number, nowMs: number): void {
     this.#letGo(agent)
-    const slots = Math.max(this.#fleet.capacities[agent] - this.#fleet.inFlight[agent], 0)
+    const slots = Math.max(this.#fleet.loads.capacity(agent) - this.#fleet.loads.inFlight(agent), 0)
     this.#holds.set(agent, { slots, busyUntilMs })
     this.#holdEnds.set(agent, Math.min(busyUntilMs, nowMs + HOLD_MS))
-    this.#fleet.inFlight[agent] += slots
+    this.#fleet.loads.addInFlight(agent, slots)
     this.review(agent)
   }
 
@@ -107,7 +107,7 @@ export class Slots {
 
   /** Says whether an agent is full, after its capacity or its count changed. */
   review(agent: number): void {
-    if (this.#fleet.inFlight[agent] >= this.#fleet.capacities[agent]) this.full.add(agent)
+    if (this.#fleet.loads.isFull(agent)) this.full.add(agent)
     else if (this.full.size > 0) this.full.delete(agent)
   }
 
@@ -140,7 +140,7 @@ export class Slots {
 
   /** When an agent has a free slot if nothing else happens: 0 if it has one now. O(its leases). */
   freeAtMs(agent: number): number {
-    const surplus = this.#fleet.inFlight[agent] - this.#fleet.capacities[agent] + 1
+    const surplus = this.#fleet.loads.inFlight(agent) - this.#fleet.loads.capacity(agent) + 1
     if (surplus <= 0) return 0
     const deadlines: number[] = []
     for (
@@ -169,14 +169,14 @@ export class Slots {
     if (hold === undefined) return
     this.#holds.delete(agent)
     this.#holdEnds.remove(agent)
-    this.#fleet.inFlight[agent] -= hold.slots
+    this.#fleet.loads.addInFlight(agent, -hold.slots)
     this.review(agent)
   }
 
   #attach(handle: number, agent: number): void {
     this.#agents[handle] = agent
     this.#link(handle, agent)
-    this.#fleet.inFlight[agent]++
+    this.#fleet.loads.addInFlight(agent, 1)
     this.review(agent)
   }
 
@@ -188,7 +188,7 @@ export class Slots {
     this.#vacant.push(handle)
     if (agent === NONE) return this.#forgetOrphan(handle)
     this.#unlink(handle, agent)
-    this.#fleet.inFlight[agent]--
+    this.#fleet.loads.addInFlight(agent, -1)
     this.review(agent)
   }
 

@@ -162,7 +162,7 @@ export class View<R> {
   }
 
   #follow(agent: number): void {
-    const described = this.#fleet.agents[agent]
+    const described = this.#fleet.agents.get(agent)
     if (described === null || !this.#fleet.isUp(agent)) return
     this.#mark(agent, this.phaseOf(described.exitIp ?? described.id))
   }
@@ -190,7 +190,7 @@ export class View<R> {
 
   #mark(agent: number, phase: Phase): void {
     if (!this.#fleet.isUp(agent)) return
-    const position = this.#fleet.positions[agent]
+    const position = this.#fleet.positionOf(agent)
     const length = this.#fleet.ranges.open(position >>> COUNTRY_SHIFT).length
     if (phase === 'available') this.excluded.delete(position)
     else this.excluded.add(position, length)

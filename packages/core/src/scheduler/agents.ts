@@ -41,8 +41,8 @@ export class Agents<M extends Mode> {
 
   /** An agent by its id, as it was put. */
   get(id: string): (Agent & { readonly drained?: true }) | undefined {
-    const agent = this.#roster.fleet.find(id)
-    return agent === -1 ? undefined : (this.#roster.fleet.agents[agent] as StoredAgent)
+    const agent = typeof id === 'string' ? this.#roster.fleet.find(id) : -1
+    return agent === -1 ? undefined : (this.#roster.fleet.agents.get(agent) as StoredAgent)
   }
 
   /** All agents, in fleet order. */

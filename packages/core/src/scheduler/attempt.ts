@@ -135,7 +135,7 @@ export class Attempts {
     const { fleet } = this.#roster
     return {
       kind: 'picked',
-      agent: fleet.agents[choice.agent] as StoredAgent,
+      agent: fleet.agents.get(choice.agent) as StoredAgent,
       distanceKm: distanceTo(fleet, attempt.query, choice.agent),
       locality: nameOf(fleet, choice.step),
       probe: choice.probe,

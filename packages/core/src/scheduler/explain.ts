@@ -133,7 +133,7 @@ class Witness {
   #candidate(agent: number, step: Step, reason: CandidateReason): ExplainedCandidate {
     const { fleet } = this.#roster
     const { view, query, nowMs } = this.#attempt
-    const described = fleet.agents[agent] as StoredAgent
+    const described = fleet.agents.get(agent) as StoredAgent
     const record: PairRecord | null = view.recordOf(exitOf(described))
     return {
       agent: described,
@@ -141,15 +141,15 @@ class Witness {
       locality: nameOf(fleet, step),
       distanceKm: distanceTo(fleet, query, agent),
       state: stateAt(record, nowMs),
-      inFlight: fleet.inFlight[agent],
-      latencyMs: fleet.latenciesMs[agent] === 0 ? null : fleet.latenciesMs[agent],
+      inFlight: fleet.loads.inFlight(agent),
+      latencyMs: fleet.loads.latencyMs(agent) === 0 ? null : fleet.loads.latencyMs(agent),
     }
   }
 
   #reason(agent: number): CandidateReason {
     const { fleet } = this.#roster
     const { view, query } = this.#attempt
-    const described = fleet.agents[agent] as StoredAgent
+    const described = fleet.agents.get(agent) as StoredAgent
     if (described.drained === true) return 'drained'
     if (fleet.resting.has(agent)) return 'resting'
     const phase = view.phaseOf(exitOf(described))

@@ -50,7 +50,7 @@ export function healthOf(
     if (state.health === 'available') continue
     const { health, reason, untilMs } = state
     fleet.eachOfExit(exit, (agent) => {
-      listed.set(agent, { id: fleet.agents[agent]?.id ?? '', exit, health, reason, untilMs })
+      listed.set(agent, { id: fleet.agents.get(agent)?.id ?? '', exit, health, reason, untilMs })
     })
   }
   fleet.resting.inOrder((agent, restMs) => {
@@ -83,7 +83,7 @@ function resting(
   pair: Listed | undefined,
   nowMs: number,
 ): Listed {
-  const described = roster.fleet.agents[agent] as StoredAgent
+  const described = roster.fleet.agents.get(agent) as StoredAgent
   const { id } = described
   const exit = exitOf(described)
   const reason = roster.isByHand(exit, nowMs) ? 'manual' : 'agent_error'

@@ -157,8 +157,7 @@ export class Picker<M extends Mode> {
     const agent = fleet.find(agentId)
     if (agent !== -1) {
       slots.open(id, agent, deadlineMs)
-      fleet.lastPicks[agent] = ++this.#picks
-      fleet.pickedAtMs[agent] = nowMs
+      fleet.loads.setPicked(agent, ++this.#picks, nowMs)
     }
     const { agent: picked, distanceKm, locality } = outline
     const degraded = answer.degraded === true

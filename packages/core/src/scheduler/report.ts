@@ -88,9 +88,9 @@ export class Reporter<M extends Mode> {
     const agent = slots.close(lease.id)
     if (agent !== -1 && outcome.kind === 'ok' && nowMs < lease.deadlineMs) {
       const latencyMs = Math.max(outcome.latencyMs ?? nowMs - lease.pickedAtMs, 1)
-      const meanMs = fleet.latenciesMs[agent]
-      fleet.latenciesMs[agent] =
-        meanMs === 0 ? latencyMs : meanMs + (latencyMs - meanMs) * LATENCY_SHARE
+      const meanMs = fleet.loads.latencyMs(agent)
+      const share = meanMs === 0 ? 1 : LATENCY_SHARE
+      fleet.loads.setLatency(agent, meanMs + (latencyMs - meanMs) * share)
     }
     // The answer is for the view that was asked about: another may have taken its place meanwhile.
     if (view !== undefined && view === this.#views.ready(lease.domain)) {

@@ -148,7 +148,7 @@ export class Roster {
 
   #arrived(agent: number, isNew: boolean, nowMs: number): void {
     if (this.#downUntilMs.size > 0 || this.#exitUntilMs.size > 0) this.#rest(agent, nowMs)
-    if (isNew) this.slots.adopt(agent, this.fleet.agents[agent]?.id ?? '')
+    if (isNew) this.slots.adopt(agent, this.fleet.agents.get(agent)?.id ?? '')
     else this.slots.review(agent)
   }
 
@@ -161,7 +161,7 @@ export class Roster {
   }
 
   #rest(agent: number, nowMs: number): void {
-    const described = this.fleet.agents[agent] as StoredAgent
+    const described = this.fleet.agents.get(agent) as StoredAgent
     const downUntilMs = this.#downUntilMs.get(described.id) ?? 0
     const untilMs = Math.max(downUntilMs, this.#exitUntilMs.get(exitOf(described)) ?? 0)
     this.fleet.rest(agent, untilMs > nowMs ? untilMs : 0)

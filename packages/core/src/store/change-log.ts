@@ -1,3 +1,4 @@
+import { LongList } from '../list.ts'
 import { Names } from './names.ts'
 
 const CHUNK_BITS = 10
@@ -13,7 +14,7 @@ const MOST_DEAD = 1_024
  */
 export class ChangeLog<T> {
   readonly #keys = new Names()
-  readonly #values: (T | null)[][] = []
+  readonly #values: LongList<T> = new LongList()
   readonly #versions: Float64Array[] = []
   /** Per entry: the one before and the one after it in order of change, plus one. */
   readonly #links: Uint32Array[] = []
@@ -57,7 +58,7 @@ export class ChangeLog<T> {
     else this.#unlink(entry)
     const before = this.#valueAt(entry)
     this.#live += (value === null ? 0 : 1) - (before === null ? 0 : 1)
-    this.#values[entry >>> CHUNK_BITS][entry & IN_CHUNK] = value
+    this.#values.set(entry, value)
     this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = version
     this.#append(entry)
     if (value !== null) return
@@ -82,19 +83,18 @@ export class ChangeLog<T> {
 
   #add(key: string): number {
     const entry = this.#keys.add(key)
-    if (entry >>> CHUNK_BITS === this.#values.length) {
-      this.#values.push([])
+    if (entry >>> CHUNK_BITS === this.#versions.length) {
       this.#versions.push(new Float64Array(CHUNK))
       this.#links.push(new Uint32Array(CHUNK * 2))
     }
-    this.#values[entry >>> CHUNK_BITS][entry & IN_CHUNK] = null
+    this.#values.set(entry, null)
     return entry
   }
 
   #remove(entry: number): void {
     if (this.#valueAt(entry) !== null) this.#live--
     this.#unlink(entry)
-    this.#values[entry >>> CHUNK_BITS][entry & IN_CHUNK] = null
+    this.#values.set(entry, null)
     this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = 0
     this.#keys.remove(entry)
   }
@@ -117,7 +117,7 @@ export class ChangeLog<T> {
   }
 
   #valueAt(entry: number): T | null {
-    return this.#values[entry >>> CHUNK_BITS][entry & IN_CHUNK]
+    return this.#values.get(entry)
   }
 
   #before(entry: number): number {

@@ -1,13 +1,11 @@
+import { LongList } from '../list.ts'
 import { hash32 } from '../random.ts'
-import { HandleTable } from './table.ts'
-
-const CHUNK_BITS = 10
-const IN_CHUNK = (1 << CHUNK_BITS) - 1
+import { HandleTable } from '../table.ts'
 
 /** Strings to small integers and back; grows without a pause. About 20 bytes a name, the string aside. */
 export class Names {
   readonly #table = new HandleTable()
-  readonly #names: (string | undefined)[][] = []
+  readonly #names: LongList<string> = new LongList()
 
   get size(): number {
     return this.#table.size
@@ -31,19 +29,17 @@ export class Names {
   /** Adds a name that `find` does not know. */
   add(name: string): number {
     const handle = this.#table.add(hash32(name))
-    const chunk = handle >>> CHUNK_BITS
-    if (chunk === this.#names.length) this.#names.push([])
-    this.#names[chunk][handle & IN_CHUNK] = name
+    this.#names.set(handle, name)
     return handle
   }
 
   /** The handle's name. */
   at(handle: number): string {
-    return this.#names[handle >>> CHUNK_BITS][handle & IN_CHUNK] as string
+    return this.#names.get(handle) as string
   }
 
   remove(handle: number): void {
     this.#table.remove(handle)
-    this.#names[handle >>> CHUNK_BITS][handle & IN_CHUNK] = undefined
+    this.#names.set(handle, null)
   }
 }

@@ -3,7 +3,7 @@ import type { ExclusionReason, Health, PairRecord, Probe } from '../health/recor
 import type { Domain, Domains } from './domains.ts'
 import { Names } from './names.ts'
 import type { Change } from './store.ts'
-import { HandleTable } from './table.ts'
+import { HandleTable } from '../table.ts'
 
 const CHUNK_BITS = 9
 const CHUNK = 1 << CHUNK_BITS
