@@ -122,8 +122,8 @@ export const health = [
   {
     name: 'lease-slot-never-freed',
     file: `${STORE}/leases.ts`,
-    find: 'if (--this.#inFlight[row] > 0) return',
-    replace: 'if (this.#inFlight[row] > 0) return',
+    find: 'if (--this.#inFlight[row] === 0)',
+    replace: 'if (this.#inFlight[row] === 0)',
     why: 'agents fill up until no slot is left',
     tests,
   },

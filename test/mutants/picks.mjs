@@ -122,15 +122,15 @@ export const picks = [
   {
     name: 'explain-consumes-the-seed',
     file: `${SCHEDULER}/attempt.ts`,
-    find: 'if (takes && plan.seed === undefined)',
-    replace: 'if (plan.seed === undefined)',
+    find: 'if (takes) this.#nextSeed',
+    replace: 'this.#nextSeed',
     why: 'the pick after an explanation is not the one that was explained',
     tests: hints,
   },
   {
     name: 'slot-not-taken',
     file: `${SCHEDULER}/pick.ts`,
-    find: 'slots.open(id, agent, deadlineMs)',
+    find: 'slots.open(lease.id, number, lease.deadlineMs)',
     replace: '',
     why: 'agents in use look idle, so the work is not shared out',
     tests,

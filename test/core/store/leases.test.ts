@@ -10,8 +10,10 @@ function setUp(): {
 } {
   const leases = new Leases()
   const domain = new Domains().add('d', 0, 0)
-  const take = (id: string, agent: string, atMs: number) =>
+  const take = (id: string, agent: string, atMs: number) => {
+    expect(leases.find(id, 0)).toBe(-1)
     leases.take(id, agent, domain, atMs, 0, 0, false)
+  }
   return { leases, domain, take }
 }
 
@@ -25,7 +27,9 @@ describe('Leases', () => {
 
   it('keeps what was answered', () => {
     const { leases, domain } = setUp()
+    leases.find('l', 1)
     leases.take('l', 'a', domain, 100, 7, 3, true)
+    leases.find('m', 1)
     leases.take('m', 'a', domain, 100, 0xffff_ffff, 15, false)
     const answers = ['l', 'm'].map((id) => {
       const slot = leases.find(id, 1)

@@ -1,7 +1,6 @@
 import { ExpiryHeap } from './expiry.ts'
 import type { Fleet } from './fleet.ts'
-
-const NONE = -1
+import { NONE, OpenLeases } from './open-leases.ts'
 
 /** How long the store's word that an agent is full is taken. */
 const HOLD_MS = 250
@@ -16,24 +15,17 @@ interface Hold {
 
 /**
  * The dispatches that this process has in flight: each takes a slot of its agent until it is closed or its deadline passes.
- * Opening and closing cost O(log in flight).
+ * Opening and closing cost O(1), or O(log in flight) where deadlines do not come in order.
  */
 export class Slots {
   /** Agents without a free slot. */
   readonly full: Set<number> = new Set()
   readonly #fleet: Fleet
-  readonly #byId: Map<string, number> = new Map()
-  readonly #deadlines: ExpiryHeap = new ExpiryHeap()
-  readonly #ids: string[] = []
-  #agents = new Int32Array(64)
+  /** By their agents' numbers; one whose agent has left the fleet has no owner. */
+  readonly #leases: OpenLeases = new OpenLeases()
   /** Leases whose agent has left the fleet, by its id: the connections are still open, should it come back. */
   readonly #orphans: Map<string, Set<number>> = new Map()
   readonly #orphanIds: Map<number, string> = new Map()
-  /** The leases of one agent, as a list through these arrays; its head is kept by agent. */
-  #next = new Int32Array(64)
-  #before = new Int32Array(64)
-  readonly #heads: Map<number, number> = new Map()
-  readonly #vacant: number[] = []
   /** Agents that the store has no slot for, all taken by other processes: for how many of them they stand, and until when. */
   readonly #holds: Map<number, Hold> = new Map()
   readonly #holdEnds: ExpiryHeap = new ExpiryHeap()
@@ -44,27 +36,21 @@ export class Slots {
   }
 
   get size(): number {
-    return this.#byId.size
+    return this.#leases.size
   }
 
   /** Takes a slot. A lease that is open already keeps the one it has. */
   open(leaseId: string, agent: number, deadlineMs: number): void {
-    if (this.#byId.has(leaseId)) return
-    const handle = this.#vacant.pop() ?? this.#ids.length
-    if (handle >= this.#agents.length) this.#grow()
-    this.#byId.set(leaseId, handle)
-    this.#ids[handle] = leaseId
-    this.#deadlines.set(handle, deadlineMs)
-    this.#attach(handle, agent)
+    if (this.#leases.find(leaseId) !== NONE) return
+    this.#leases.add(leaseId, agent, deadlineMs)
+    this.#fleet.loads.addInFlight(agent, 1)
+    this.review(agent)
   }
 
   /** Frees a slot and answers its agent; -1 where the lease holds none any more, or its agent is gone. */
   close(leaseId: string): number {
-    const handle = this.#byId.get(leaseId)
-    if (handle === undefined) return NONE
-    const agent = this.#agents[handle]
-    this.#free(handle)
-    return agent
+    const handle = this.#leases.find(leaseId)
+    return handle === NONE ? NONE : this.#free(handle)
   }
 
   /** Frees slots whose deadline has passed: at most `budget` an instant. */
@@ -72,12 +58,12 @@ export class Slots {
     while (this.#holdEnds.firstAtMs <= nowMs) this.#letGo(this.#holdEnds.first)
     if (this.#expiredAtMs === nowMs && budget !== Infinity) return
     this.#expiredAtMs = nowMs
-    for (let i = 0; i < budget && this.isDue(nowMs); i++) this.#free(this.#deadlines.first)
+    for (let i = 0; i < budget && this.isDue(nowMs); i++) this.#free(this.#leases.deadlines.first)
   }
 
   /** Whether some slot's deadline has passed. */
   isDue(nowMs: number): boolean {
-    return this.#deadlines.firstAtMs <= nowMs
+    return this.#leases.deadlines.firstAtMs <= nowMs
   }
 
   /**
@@ -86,10 +72,11 @@ export class Slots {
    */
   hold(agent: number, busyUntilMs: number, nowMs: number): void {
     this.#letGo(agent)
-    const slots = Math.max(this.#fleet.loads.capacity(agent) - this.#fleet.loads.inFlight(agent), 0)
+    const { loads } = this.#fleet
+    const slots = Math.max(loads.capacity(agent) - loads.inFlight(agent), 0)
     this.#holds.set(agent, { slots, busyUntilMs })
     this.#holdEnds.set(agent, Math.min(busyUntilMs, nowMs + HOLD_MS))
-    this.#fleet.loads.addInFlight(agent, slots)
+    loads.addInFlight(agent, slots)
     this.review(agent)
   }
 
@@ -115,16 +102,15 @@ export class Slots {
   abandon(agent: number, id: string): void {
     this.#letGo(agent)
     this.full.delete(agent)
-    let handle = this.#heads.get(agent) ?? NONE
-    if (handle === NONE) return
     const orphans = new Set<number>()
-    for (; handle !== NONE; handle = this.#next[handle]) {
+    for (let handle = this.#leases.firstOf(agent); handle !== NONE;) {
+      const next = this.#leases.next(handle)
+      this.#leases.detach(handle)
       orphans.add(handle)
       this.#orphanIds.set(handle, id)
-      this.#agents[handle] = NONE
+      handle = next
     }
-    this.#heads.delete(agent)
-    this.#orphans.set(id, orphans)
+    if (orphans.size > 0) this.#orphans.set(id, orphans)
   }
 
   /** Gives an agent that comes back the leases that it has left. */
@@ -134,8 +120,10 @@ export class Slots {
     this.#orphans.delete(id)
     for (const handle of orphans) {
       this.#orphanIds.delete(handle)
-      this.#attach(handle, agent)
+      this.#leases.attach(handle, agent)
+      this.#fleet.loads.addInFlight(agent, 1)
     }
+    this.review(agent)
   }
 
   /** When an agent has a free slot if nothing else happens: 0 if it has one now. O(its leases). */
@@ -143,12 +131,9 @@ export class Slots {
     const surplus = this.#fleet.loads.inFlight(agent) - this.#fleet.loads.capacity(agent) + 1
     if (surplus <= 0) return 0
     const deadlines: number[] = []
-    for (
-      let handle = this.#heads.get(agent) ?? NONE;
-      handle !== NONE;
-      handle = this.#next[handle]
-    ) {
-      deadlines.push(this.#deadlines.at(handle))
+    const leases = this.#leases
+    for (let handle = leases.firstOf(agent); handle !== NONE; handle = leases.next(handle)) {
+      deadlines.push(leases.deadlines.at(handle))
     }
     const hold = this.#holds.get(agent)
     if (hold !== undefined) deadlines.push(...Array<number>(hold.slots).fill(hold.busyUntilMs))
@@ -158,8 +143,8 @@ export class Slots {
 
   /** Visits agents by the deadlines of their leases, earliest first, until `visit` answers false. */
   inOrder(visit: (agent: number, deadlineMs: number) => boolean): void {
-    this.#deadlines.inOrder((handle, atMs) => {
-      const agent = this.#agents[handle]
+    this.#leases.deadlines.inOrder((handle, atMs) => {
+      const agent = this.#leases.ownerOf(handle)
       return agent === NONE || visit(agent, atMs)
     })
   }
@@ -173,23 +158,14 @@ export class Slots {
     this.review(agent)
   }
 
-  #attach(handle: number, agent: number): void {
-    this.#agents[handle] = agent
-    this.#link(handle, agent)
-    this.#fleet.loads.addInFlight(agent, 1)
-    this.review(agent)
-  }
-
-  #free(handle: number): void {
-    const agent = this.#agents[handle]
-    this.#byId.delete(this.#ids[handle])
-    this.#ids[handle] = ''
-    this.#deadlines.remove(handle)
-    this.#vacant.push(handle)
-    if (agent === NONE) return this.#forgetOrphan(handle)
-    this.#unlink(handle, agent)
-    this.#fleet.loads.addInFlight(agent, -1)
-    this.review(agent)
+  #free(handle: number): number {
+    const agent = this.#leases.remove(handle)
+    if (agent === NONE) this.#forgetOrphan(handle)
+    else {
+      this.#fleet.loads.addInFlight(agent, -1)
+      this.review(agent)
+    }
+    return agent
   }
 
   #forgetOrphan(handle: number): void {
@@ -198,34 +174,5 @@ export class Slots {
     const others = this.#orphans.get(id)
     others?.delete(handle)
     if (others?.size === 0) this.#orphans.delete(id)
-  }
-
-  #link(handle: number, agent: number): void {
-    const head = this.#heads.get(agent) ?? NONE
-    this.#next[handle] = head
-    this.#before[handle] = NONE
-    if (head !== NONE) this.#before[head] = handle
-    this.#heads.set(agent, handle)
-  }
-
-  #unlink(handle: number, agent: number): void {
-    const next = this.#next[handle]
-    const before = this.#before[handle]
-    if (next !== NONE) this.#before[next] = before
-    if (before !== NONE) this.#next[before] = next
-    else if (next !== NONE) this.#heads.set(agent, next)
-    else this.#heads.delete(agent)
-  }
-
-  #grow(): void {
-    const size = this.#agents.length * 2
-    const longer = (from: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> => {
-      const to = new Int32Array(size)
-      to.set(from)
-      return to
-    }
-    this.#agents = longer(this.#agents)
-    this.#next = longer(this.#next)
-    this.#before = longer(this.#before)
   }
 }

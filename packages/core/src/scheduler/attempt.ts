@@ -1,12 +1,13 @@
+// hot path: every pick begins, walks and is described here.
+
 import type { PairRecord } from '../health/record.ts'
-import type { StoredAgent } from '../pick/agent.ts'
+import type { Agent, StoredAgent } from '../pick/agent.ts'
 import { exhaustionOf } from '../pick/exhaustion.ts'
 import { distanceTo, type Query } from '../pick/query.ts'
 import { nameOf } from '../pick/steps.ts'
 import type { View } from '../pick/view.ts'
 import { Walk, type Choice, type OnVisit } from '../pick/walk.ts'
 import type { Mode } from '../store/store.ts'
-import { andThen } from './and-then.ts'
 import { LOCAL } from './degraded.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Plan, Planner } from './plan.ts'
@@ -15,18 +16,20 @@ import type { Roster } from './roster.ts'
 import type { Throttle } from './throttle.ts'
 import type { Views } from './views.ts'
 
-const UNTRIED = { tries: 0, askedAnew: false, throttleWaived: false }
+const NOBODY: readonly string[] = Object.freeze([])
+
+type DomainView = View<PairRecord>
 
 /** What a pick, or its explanation, works on: one instant, one seed. */
 export interface Attempt {
   readonly plan: Plan
   readonly nowMs: number
   readonly seed: number
-  readonly view: View<PairRecord>
+  readonly view: DomainView
   /** The plan's query for the fleet as it is now. */
   query: Query
   /** Agents that the store has turned down without saying why. */
-  readonly refused: string[]
+  refused: readonly string[]
   tries: number
   /** The store has been asked once more before refusing. */
   askedAnew: boolean
@@ -35,7 +38,14 @@ export interface Attempt {
 }
 
 /** What a pick says of an agent, but for its lease and who decided. */
-export type Outline = Omit<Picked, 'lease' | 'source' | 'degraded'>
+export interface Outline {
+  readonly agent: Agent
+  /** The agent's number in the fleet as it was. */
+  readonly number: number
+  readonly distanceKm: number | null
+  readonly locality: string
+  readonly probe: boolean
+}
 
 /** One walk for `pick` and `explain`: what both see of a request at an instant. It reads, and takes nothing. */
 export class Attempts {
@@ -46,6 +56,8 @@ export class Attempts {
   readonly #walk: Walk
   readonly #throttle: Throttle
   readonly #isDegraded: () => boolean
+  readonly #isAsync: boolean
+  readonly #budget: number
   /** Drawn ahead, so that an explanation can use the seed of the pick to come. */
   #nextSeed: number
 
@@ -64,6 +76,8 @@ export class Attempts {
     this.#walk = new Walk(roster.fleet)
     this.#throttle = throttle
     this.#isDegraded = isDegraded
+    this.#isAsync = options.store.mode === 'async'
+    this.#budget = options.drainPerPick
     this.#nextSeed = this.#drawSeed()
   }
 
@@ -73,24 +87,42 @@ export class Attempts {
    */
   begin(request: PickRequest, nowMs: number, takes: boolean): Attempt | Promise<Attempt> {
     const plan = this.#planner.plan(request, nowMs)
-    const seed = plan.seed ?? this.#nextSeed
-    if (takes && plan.seed === undefined) this.#nextSeed = this.#drawSeed()
-    const { domain } = plan
-    const roster = this.#roster
-    const budget = this.#options.drainPerPick
+    let seed = plan.seed
+    if (seed === undefined) {
+      seed = this.#nextSeed
+      if (takes) this.#nextSeed = this.#drawSeed()
+    }
+    if (this.#isAsync) return this.#beginLater(plan, seed, nowMs, takes)
+    void this.#roster.follow(nowMs)
+    return this.#start(plan, seed, this.#views.of(plan.domain, nowMs) as DomainView, nowMs)
+  }
+
+  async #beginLater(plan: Plan, seed: number, nowMs: number, takes: boolean): Promise<Attempt> {
     // An asynchronous store tells in its answers to picks when the fleet has changed.
-    const asks = this.#options.store.mode === 'sync' || !roster.isKnown || !takes
-    const views = this.#views
-    return andThen(asks ? roster.follow(nowMs) : undefined, () =>
-      andThen(takes ? views.of(domain, nowMs) : views.freshest(domain, nowMs), (view) => {
-        roster.fleet.wake(nowMs, budget)
-        roster.slots.expire(nowMs, budget)
-        view.catchUp()
-        view.drain(nowMs, budget)
-        const query = this.#planner.query(plan, [])
-        return { plan, nowMs, seed, view, query, refused: [], ...UNTRIED }
-      }),
-    )
+    if (!this.#roster.isKnown || !takes) await this.#roster.follow(nowMs)
+    const { domain } = plan
+    const view = takes ? this.#views.of(domain, nowMs) : this.#views.freshest(domain, nowMs)
+    return this.#start(plan, seed, await view, nowMs)
+  }
+
+  #start(plan: Plan, seed: number, view: DomainView, nowMs: number): Attempt {
+    const { fleet, slots } = this.#roster
+    const budget = this.#budget
+    fleet.wake(nowMs, budget)
+    slots.expire(nowMs, budget)
+    view.catchUp()
+    view.drain(nowMs, budget)
+    return {
+      plan,
+      nowMs,
+      seed,
+      view,
+      query: this.#planner.query(plan, NOBODY),
+      refused: NOBODY,
+      tries: 0,
+      askedAnew: false,
+      throttleWaived: false,
+    }
   }
 
   /** The walk of an attempt; where it finds nobody, lets go of all that is due and walks again. */
@@ -127,16 +159,18 @@ export class Attempts {
 
   /** What a choice says, the lease aside. */
   described(attempt: Attempt, choice: Choice): Omit<Picked, 'lease'> {
-    return { ...this.outline(attempt, choice), ...this.#origin() }
+    const { agent, distanceKm, locality, probe } = this.outline(attempt, choice)
+    return { kind: 'picked', agent, distanceKm, locality, probe, ...this.#origin() }
   }
 
   /** What a choice says, whoever decides. */
   outline(attempt: Attempt, choice: Choice): Outline {
     const { fleet } = this.#roster
+    const number = choice.agent
     return {
-      kind: 'picked',
-      agent: fleet.agents.get(choice.agent) as StoredAgent,
-      distanceKm: distanceTo(fleet, attempt.query, choice.agent),
+      agent: fleet.agents.get(number) as StoredAgent,
+      number,
+      distanceKm: distanceTo(fleet, attempt.query, number),
       locality: nameOf(fleet, choice.step),
       probe: choice.probe,
     }

@@ -1,3 +1,6 @@
+// hot path: every dispatch begins with a pick. On a synchronous store none of this makes a closure or a promise.
+
+import type { HealthPolicy } from '../health/record.ts'
 import { DEFAULT_CONCURRENCY, exitOf, type Agent } from '../pick/agent.ts'
 import type {
   Acquired,
@@ -25,6 +28,9 @@ const MOST_TRIES = 1000
 /** Candidates that travel to an asynchronous store at once: where it turns the first down, it may give the next. */
 const CANDIDATES = 4
 
+type Given = Extract<Acquired, { readonly kind: 'acquired' }>
+type Refused = Extract<Acquired, { readonly kind: 'refused' }>
+
 /** The second step of a request: which agent? Walks, and lets the store decide. */
 export class Picker<M extends Mode> {
   readonly #options: ResolvedOptions<M>
@@ -35,6 +41,8 @@ export class Picker<M extends Mode> {
   readonly #views: Views
   readonly #throttle: Throttle
   readonly #nextId: () => string
+  readonly #isAsync: boolean
+  readonly #health: HealthPolicy
   #picks = 0
 
   constructor(
@@ -48,6 +56,8 @@ export class Picker<M extends Mode> {
   ) {
     this.#options = options
     this.#store = options.store
+    this.#isAsync = options.store.mode === 'async'
+    this.#health = options.health
     this.#time = time
     this.#attempts = attempts
     this.#roster = roster
@@ -57,43 +67,68 @@ export class Picker<M extends Mode> {
   }
 
   pick(request: PickRequest): Result<M, PickResult> {
-    const nowMs = this.#time.nowMs()
-    const picked = andThen(this.#attempts.begin(request, nowMs, true), (attempt) =>
-      andThen(this.#try(attempt), (result) => {
-        if (events.pick.hasSubscribers) events.pick.publish(message(request, result))
-        return result
-      }),
-    )
-    return picked as Result<M, PickResult>
+    const attempt = this.#attempts.begin(request, this.#time.nowMs(), true)
+    if (attempt instanceof Promise)
+      return this.#pickLater(request, attempt) as Result<M, PickResult>
+    return this.#told(request, this.#try(attempt) as PickResult) as Result<M, PickResult>
+  }
+
+  async #pickLater(request: PickRequest, attempt: Promise<Attempt>): Promise<PickResult> {
+    return this.#told(request, await this.#try(await attempt))
+  }
+
+  #told(request: PickRequest, result: PickResult): PickResult {
+    if (events.pick.hasSubscribers) events.pick.publish(message(request, result))
+    return result
   }
 
   #try(attempt: Attempt): PickResult | Promise<PickResult> {
     const choice = this.#attempts.choose(attempt, null)
     if (choice === null) return this.#refuse(attempt)
     const outlines = [this.#attempts.outline(attempt, choice)]
-    if (this.#store.mode === 'async') this.#addOthers(attempt, outlines)
+    if (this.#isAsync) this.#addOthers(attempt, outlines)
+    const candidates = [candidateOf(outlines[0].agent)]
+    for (let i = 1; i < outlines.length; i++) candidates.push(candidateOf(outlines[i].agent))
     const { plan, nowMs, view } = attempt
-    const request = {
+    const request: AcquireRequest = {
       domain: plan.domain,
-      candidates: outlines.map(({ agent }) => candidateOf(agent)),
+      candidates,
       leaseId: this.#nextId(),
       deadlineMs: plan.deadlineMs,
       nowMs,
       viewVersion: view.version,
-      health: this.#options.health,
+      health: this.#health,
     }
-    return andThen(this.#store.acquire(request), (answer) => {
-      this.#views.absorb(view, answer.changes, nowMs)
-      if (answer.kind === 'refused') return this.#tryAgain(attempt, request, answer)
-      const outline = outlines[answer.index]
-      if (!this.#roster.differs(answer.fleetVersion))
-        return this.#take(attempt, outline, request, answer)
-      return andThen(this.#roster.follow(nowMs), () =>
-        this.#isUp(outline.agent.id)
-          ? this.#take(attempt, outline, request, answer)
-          : this.#giveBack(attempt, request, answer),
-      )
-    })
+    const answer = this.#store.acquire(request)
+    if (answer instanceof Promise) return this.#answerLater(attempt, outlines, request, answer)
+    return this.#answer(attempt, outlines, request, answer as Acquired)
+  }
+
+  async #answerLater(
+    attempt: Attempt,
+    outlines: readonly Outline[],
+    request: AcquireRequest,
+    answer: Promise<Acquired>,
+  ): Promise<PickResult> {
+    return this.#answer(attempt, outlines, request, await answer)
+  }
+
+  #answer(
+    attempt: Attempt,
+    outlines: readonly Outline[],
+    request: AcquireRequest,
+    answer: Acquired,
+  ): PickResult | Promise<PickResult> {
+    this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
+    if (answer.kind === 'refused') return this.#tryAgain(attempt, request, answer)
+    const outline = outlines[answer.index]
+    if (!this.#roster.differs(answer.fleetVersion))
+      return this.#take(attempt, outline, request, answer)
+    return andThen(this.#roster.follow(attempt.nowMs), () =>
+      this.#isUp(outline.agent.id)
+        ? this.#take(attempt, outline, request, answer)
+        : this.#giveBack(attempt, request, answer),
+    )
   }
 
   /** Whom the walk would give if those before were not: an asynchronous store is asked for all of them in one round trip. */
@@ -119,7 +154,7 @@ export class Picker<M extends Mode> {
   #giveBack(
     attempt: Attempt,
     request: AcquireRequest,
-    answer: Extract<Acquired, { readonly kind: 'acquired' }>,
+    answer: Given,
   ): PickResult | Promise<PickResult> {
     const { nowMs, view } = attempt
     const { health, incident, breaker } = this.#options
@@ -141,36 +176,38 @@ export class Picker<M extends Mode> {
     })
   }
 
-  #take(
-    attempt: Attempt,
-    outline: Outline,
-    request: AcquireRequest,
-    answer: Extract<Acquired, { readonly kind: 'acquired' }>,
-  ): Picked {
+  #take(attempt: Attempt, outline: Outline, request: AcquireRequest, answer: Given): Picked {
     const { view, nowMs } = attempt
+    const { agent, distanceKm, locality } = outline
     const lease = leaseOf(request, answer)
-    const { id, agentId, domain, deadlineMs } = lease
-    this.#throttle.took(domain, id, deadlineMs, nowMs)
+    this.#throttle.took(lease.domain, lease.id, lease.deadlineMs, nowMs)
     view.sinceProbe = answer.probe ? 0 : view.sinceProbe + 1
     // While an asynchronous store answered, the agent may have left, or another have taken its number.
     const { fleet, slots } = this.#roster
-    const agent = fleet.find(agentId)
-    if (agent !== -1) {
-      slots.open(id, agent, deadlineMs)
-      fleet.loads.setPicked(agent, ++this.#picks, nowMs)
+    const stays = fleet.agents.get(outline.number)?.id === lease.agentId
+    const number = stays ? outline.number : fleet.find(lease.agentId)
+    if (number !== -1) {
+      slots.open(lease.id, number, lease.deadlineMs)
+      fleet.loads.setPicked(number, ++this.#picks, nowMs)
     }
-    const { agent: picked, distanceKm, locality } = outline
     const degraded = answer.degraded === true
-    const source = degraded ? LOCAL : this.#store.name
-    const { probe } = answer
-    return { kind: 'picked', agent: picked, lease, distanceKm, locality, probe, source, degraded }
+    return {
+      kind: 'picked',
+      agent,
+      lease,
+      distanceKm,
+      locality,
+      probe: answer.probe,
+      source: degraded ? LOCAL : this.#store.name,
+      degraded,
+    }
   }
 
   /** The store knew better: by now the view has learnt of the pair, and a full agent counts as full. */
   #tryAgain(
     attempt: Attempt,
     request: AcquireRequest,
-    answer: Extract<Acquired, { readonly kind: 'refused' }>,
+    answer: Refused,
   ): PickResult | Promise<PickResult> {
     const { view, nowMs } = attempt
     const { fleet, slots } = this.#roster
@@ -182,10 +219,11 @@ export class Picker<M extends Mode> {
       else if (view.version === request.viewVersion) unexplained.push(agentId)
     })
     if (++attempt.tries >= MOST_TRIES) return this.#attempts.refusal(attempt)
-    const followed = this.#store.mode === 'sync' ? undefined : this.#roster.follow(nowMs)
+    const followed = this.#isAsync ? this.#roster.follow(nowMs) : undefined
     return andThen(followed, () => {
       // Of those that rest for all domains the fleet has learnt why by now.
-      attempt.refused.push(...unexplained.filter((id) => this.#isUp(id)))
+      const stillUp = unexplained.filter((id) => this.#isUp(id))
+      attempt.refused = [...attempt.refused, ...stillUp]
       this.#attempts.renew(attempt)
       return this.#try(attempt)
     })
@@ -196,7 +234,7 @@ export class Picker<M extends Mode> {
     if (attempt.askedAnew) return this.#attempts.refusal(attempt)
     attempt.askedAnew = true
     const { slots } = this.#roster
-    if (this.#store.mode === 'sync')
+    if (!this.#isAsync)
       return slots.letGoOfFew() ? this.#try(attempt) : this.#attempts.refusal(attempt)
     slots.letGoOfFew()
     const { view, nowMs } = attempt

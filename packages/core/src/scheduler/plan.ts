@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache'
+// hot path: every pick is checked here.
+
 import { CONTROL, domainOf, MAX_TARGET_CHARACTERS } from '../domain.ts'
 import { OstlerError, shown, unknownField } from '../errors.ts'
 import { parseGeo, type GeoHint } from '../geo/hint.ts'
@@ -6,6 +7,7 @@ import { keyProblem } from '../limit/key.ts'
 import type { Fleet } from '../pick/fleet.ts'
 import type { Query } from '../pick/query.ts'
 import { MAX_LEASE_MS } from './options.ts'
+import { Remembered } from './remembered.ts'
 import type { PickRequest } from './requests.ts'
 
 /** A pick request, checked and ready to walk. */
@@ -23,7 +25,7 @@ export interface Plan {
 const MAX_IDS = 1000
 const MAX_TAGS = 16
 const MAX_SEED = 4_294_967_295
-const FIELDS: ReadonlySet<string> = new Set([
+const FIELDS: readonly string[] = [
   'url',
   'domain',
   'geo',
@@ -33,17 +35,20 @@ const FIELDS: ReadonlySet<string> = new Set([
   'tags',
   'seed',
   'deadlineMs',
-])
-/** Scheme and authority: all of a url that its domain depends on. */
-const AUTHORITY = /^[a-z]+:\/\/[^/?#\\]*/i
+]
+
+const SLASH = 47
+const QUESTION_MARK = 63
+const HASH = 35
+const BACKSLASH = 92
 
 /** Turns requests into plans; remembers the domains and hints that come again. */
 export class Planner {
   readonly #fleet: Fleet
   readonly #scope: 'registrable' | 'host'
   readonly #leaseMs: number
-  readonly #domains: LRUCache<string, string> = new LRUCache({ max: 10_000 })
-  readonly #hints: LRUCache<string, GeoHint> = new LRUCache({ max: 1000 })
+  readonly #domains: Remembered<string> = new Remembered(10_000)
+  readonly #hints: Remembered<GeoHint> = new Remembered(1000)
 
   constructor(fleet: Fleet, scope: 'registrable' | 'host', leaseMs: number) {
     this.#fleet = fleet
@@ -57,7 +62,7 @@ export class Planner {
       refuse(`must be { url | domain, ... }, got ${shown(request)}`)
     }
     for (const field in request) {
-      if (!FIELDS.has(field)) refuse(`request ${unknownField(field, 'a pick request', FIELDS)}`)
+      if (!isField(field)) refuse(`request ${unknownField(field, 'a pick request', FIELDS)}`)
     }
     const { geo, session, avoid, pin, tags, seed, deadlineMs } = request
     if (session !== undefined) {
@@ -89,21 +94,20 @@ export class Planner {
     const avoid = plan.avoid === null ? refused : [...plan.avoid, ...refused]
     return {
       hint,
-      session,
-      tags,
       avoid: avoid.length === 0 ? null : this.#numbers(avoid),
       pin: plan.pin === null ? null : this.#numbers(plan.pin),
+      tags,
+      session,
     }
   }
 
   /** The health key of a url or of a domain that is given as such. */
   domain(target: string): string {
     if (typeof target !== 'string') return domainOf(target, { scope: this.#scope })
-    const key = AUTHORITY.exec(target)?.[0] ?? target
+    const key = authorityOf(target)
     const known = this.#domains.get(key)
     // What else `domainOf` refuses is refused of a url whose domain was seen before, too.
-    const fits = target.length <= MAX_TARGET_CHARACTERS && !CONTROL.test(target)
-    if (known !== undefined && fits) return known
+    if (known !== undefined && (key === target || fits(target))) return known
     const domain = domainOf(target, { scope: this.#scope })
     this.#domains.set(key, domain)
     return domain
@@ -135,6 +139,41 @@ export class Planner {
     }
     return numbers
   }
+}
+
+/** By comparison: the names of an object's fields are kept once, so that each costs a look at its address. */
+function isField(name: string): boolean {
+  switch (name) {
+    case 'url':
+    case 'domain':
+    case 'geo':
+    case 'session':
+    case 'avoid':
+    case 'pin':
+    case 'tags':
+    case 'seed':
+    case 'deadlineMs':
+      return true
+    default:
+      return false
+  }
+}
+
+/** Scheme and authority: all of a url that its domain depends on. */
+function authorityOf(target: string): string {
+  const slashes = target.indexOf('://')
+  if (slashes === -1) return target
+  for (let i = slashes + 3; i < target.length; i++) {
+    const unit = target.charCodeAt(i)
+    if (unit === SLASH || unit === QUESTION_MARK || unit === HASH || unit === BACKSLASH) {
+      return target.slice(0, i)
+    }
+  }
+  return target
+}
+
+function fits(target: string): boolean {
+  return target.length <= MAX_TARGET_CHARACTERS && !CONTROL.test(target)
 }
 
 function checkedIds(name: string, ids: readonly string[]): readonly string[] {

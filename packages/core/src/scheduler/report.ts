@@ -1,3 +1,5 @@
+// hot path: every dispatch is reported.
+
 import { OstlerError, shown, unknownField } from '../errors.ts'
 import type { OutcomeKind, PairRecord } from '../health/record.ts'
 import type { View } from '../pick/view.ts'
@@ -7,20 +9,18 @@ import { events } from './events.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Roster } from './roster.ts'
 import type { Throttle } from './throttle.ts'
-import { andThen } from './and-then.ts'
 import type { Time } from './time.ts'
 import type { Views } from './views.ts'
 
-/** Every kind: a new one that is missing here does not compile. */
-const KINDS: Readonly<Record<OutcomeKind, true>> = {
-  ok: true,
-  rate_limited: true,
-  challenged: true,
-  blocked: true,
-  target_error: true,
-  agent_error: true,
-  neutral: true,
-}
+const KINDS: readonly OutcomeKind[] = [
+  'ok',
+  'rate_limited',
+  'challenged',
+  'blocked',
+  'target_error',
+  'agent_error',
+  'neutral',
+]
 const FIELDS: readonly string[] = ['kind', 'evidence', 'retryAfterMs', 'latencyMs']
 const MAX_EVIDENCE = 500
 /** The longest host is 253 characters. */
@@ -58,20 +58,34 @@ export class Reporter<M extends Mode> {
     const checked = checkedOutcome(outcome)
     const nowMs = this.#time.nowMs()
     const view = this.#views.ready(dispatched.domain)
-    const settled = andThen(
-      this.#store.settle({
-        lease: dispatched,
-        outcome: checked,
-        nowMs,
-        viewVersion: view?.version ?? 0,
-        health: this.#options.health,
-        incident: this.#options.incident,
-        breaker: this.#options.breaker,
-        exits: this.#roster.fleet.exits,
-      }),
-      (answer) => andThen(this.#follow(dispatched, checked, answer, view, nowMs), () => answer),
-    )
-    return settled as Result<M, Settled>
+    const { health, incident, breaker } = this.#options
+    const answer = this.#store.settle({
+      lease: dispatched,
+      outcome: checked,
+      nowMs,
+      viewVersion: view === undefined ? 0 : view.version,
+      health,
+      incident,
+      breaker,
+      exits: this.#roster.fleet.exits,
+    })
+    if (answer instanceof Promise) {
+      return this.#followLater(dispatched, checked, answer, view, nowMs) as Result<M, Settled>
+    }
+    void this.#follow(dispatched, checked, answer as Settled, view, nowMs)
+    return answer
+  }
+
+  async #followLater(
+    lease: Lease,
+    outcome: Outcome,
+    answer: Promise<Settled>,
+    view: View<PairRecord> | undefined,
+    nowMs: number,
+  ): Promise<Settled> {
+    const settled = await answer
+    await this.#follow(lease, outcome, settled, view, nowMs)
+    return settled
   }
 
   /** Lets this process see at once what the store has decided. */
@@ -109,8 +123,8 @@ export class Reporter<M extends Mode> {
 function checkedLease(lease: Lease): Lease {
   if (typeof lease === 'object' && lease !== null) {
     const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
-    const named = [id, agentId, exit].every((text) => keyProblem(text) === null)
-    const counted = [epoch, pickedAtMs, deadlineMs].every((n) => Number.isSafeInteger(n) && n >= 0)
+    const named = isName(id) && isName(agentId) && (exit === agentId || isName(exit))
+    const counted = isCount(epoch) && isCount(pickedAtMs) && isCount(deadlineMs)
     if (named && counted && isDomain(domain) && typeof probe === 'boolean') {
       return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
     }
@@ -118,6 +132,14 @@ function checkedLease(lease: Lease): Lease {
   const isPick = (lease as { readonly kind?: unknown } | null)?.kind === 'picked'
   const got = isPick ? 'the pick itself: pass pick.lease' : shown(lease)
   throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${got}`)
+}
+
+function isName(text: unknown): boolean {
+  return keyProblem(text) === null
+}
+
+function isCount(number: unknown): boolean {
+  return Number.isSafeInteger(number) && (number as number) >= 0
 }
 
 /** What `domainOf` may have given: it is not asked again, for it costs more than the report. */
@@ -130,31 +152,18 @@ export function checkedOutcome(outcome: Outcome): Outcome {
   if (typeof outcome !== 'object' || outcome === null) {
     throw new OstlerError('INVALID_OUTCOME', `outcome must be { kind, ... }, got ${shown(outcome)}`)
   }
-  for (const field in outcome) {
-    if (FIELDS.includes(field)) continue
-    const message = unknownField(field, 'an outcome', FIELDS)
-    throw new OstlerError('INVALID_OUTCOME', `outcome ${message}`)
-  }
-  const { kind } = outcome
-  if (typeof kind !== 'string' || !Object.hasOwn(KINDS, kind)) {
-    const known = Object.keys(KINDS).join(', ')
-    throw new OstlerError(
-      'INVALID_OUTCOME',
-      `outcome.kind must be one of ${known}, got ${shown(kind)}`,
-    )
-  }
-  const { evidence, retryAfterMs, latencyMs } = outcome
+  for (const field in outcome)
+    if (!isField(field)) refuse(unknownField(field, 'an outcome', FIELDS))
+  const { kind, evidence, retryAfterMs, latencyMs } = outcome
+  if (!isKind(kind)) refuse(`.kind must be one of ${KINDS.join(', ')}, got ${shown(kind)}`)
   if (evidence !== undefined && typeof evidence !== 'string') {
-    const message = `outcome.evidence must be a string, got ${shown(evidence)}`
-    throw new OstlerError('INVALID_OUTCOME', message)
+    refuse(`.evidence must be a string, got ${shown(evidence)}`)
   }
-  for (const [name, value] of [
-    ['retryAfterMs', retryAfterMs],
-    ['latencyMs', latencyMs],
-  ] as const) {
-    if (value === undefined || (Number.isFinite(value) && value >= 0)) continue
-    const message = `outcome.${name} must be milliseconds of 0 or more, got ${shown(value)}`
-    throw new OstlerError('INVALID_OUTCOME', message)
+  if (retryAfterMs !== undefined) checkMs('retryAfterMs', retryAfterMs)
+  if (latencyMs !== undefined) checkMs('latencyMs', latencyMs)
+  // Almost every outcome is one of these two.
+  if (evidence === undefined && retryAfterMs === undefined) {
+    return latencyMs === undefined ? { kind } : { kind, latencyMs }
   }
   return {
     kind,
@@ -162,4 +171,41 @@ export function checkedOutcome(outcome: Outcome): Outcome {
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(latencyMs !== undefined && { latencyMs }),
   }
+}
+
+function checkMs(name: string, ms: unknown): void {
+  if (Number.isFinite(ms) && (ms as number) >= 0) return
+  refuse(`.${name} must be milliseconds of 0 or more, got ${shown(ms)}`)
+}
+
+/** By comparison, as names and kinds are kept once: each costs a look at its address. */
+function isField(name: string): boolean {
+  switch (name) {
+    case 'kind':
+    case 'evidence':
+    case 'retryAfterMs':
+    case 'latencyMs':
+      return true
+    default:
+      return false
+  }
+}
+
+function isKind(kind: OutcomeKind): boolean {
+  switch (kind) {
+    case 'ok':
+    case 'rate_limited':
+    case 'challenged':
+    case 'blocked':
+    case 'target_error':
+    case 'agent_error':
+    case 'neutral':
+      return true
+    default:
+      return (kind satisfies never) && false
+  }
+}
+
+function refuse(problem: string): never {
+  throw new OstlerError('INVALID_OUTCOME', `outcome${problem.startsWith('.') ? '' : ' '}${problem}`)
 }

@@ -10,6 +10,7 @@ import type { Standing } from './circuit.ts'
 import { Fallback } from './degraded.ts'
 import { events } from './events.ts'
 import { Follower } from './follow.ts'
+import { idsOf } from './ids.ts'
 import { Explainer } from './explain.ts'
 import { checkedPage, healthOf, type Page } from './health.ts'
 import { checkedTier, resolveOptions } from './options.ts'
@@ -76,9 +77,7 @@ export class Scheduler<M extends Mode = 'sync'> {
     const fallback = this.#fallbackFor(checked)
     this.#fallback = fallback
     const resolved = fallback === null ? checked : { ...checked, store: fallback }
-    const instance = Math.floor(ambientRandom() * 2 ** 52).toString(36)
-    let ids = 0
-    const nextId = (): string => `${instance}-${(++ids).toString(36)}`
+    const nextId = idsOf(ambientRandom)
     this.#options = resolved
     this.#store = resolved.store
     this.#roster = new Roster(resolved.store)

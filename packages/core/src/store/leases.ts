@@ -1,59 +1,60 @@
 // hot path: every pick takes a lease here, and every report frees one.
-import { ExpiryHeap } from '../pick/expiry.ts'
+import { OpenLeases } from '../pick/open-leases.ts'
 import type { Domain } from './domains.ts'
+import { Names } from './names.ts'
+
+const CHUNK_BITS = 10
+const CHUNK = 1 << CHUNK_BITS
+const IN_CHUNK = CHUNK - 1
+
+interface Chunk {
+  readonly domains: (Domain | undefined)[]
+  readonly epochs: Uint32Array
+  /** Twice the candidate's index, plus one for a probe. */
+  readonly answers: Uint16Array
+}
 
 /**
  * Outstanding leases: by id, by deadline, and by agent. A lease past its deadline is as good as gone: those of an agent are
- * let go before a decision about it, the others a bounded number a call. O(log leases).
+ * let go before a decision about it, the others a bounded number a call.
  */
 export class Leases {
-  readonly #slots = new Map<string, number>()
-  readonly #deadlines = new ExpiryHeap()
-  readonly #freeSlots: number[] = []
-  // Columns by slot.
-  readonly #ids: string[] = []
-  readonly #domains: (Domain | undefined)[] = []
-  readonly #epochs: number[] = []
-  /** Twice the candidate's index, plus one for a probe. */
-  readonly #answers: number[] = []
-  readonly #rows: number[] = []
-  /** The leases of one agent: the slot before and after, or -1. */
-  readonly #before: number[] = []
-  readonly #after: number[] = []
-  // Agents with leases, columns by row.
-  readonly #rowOf = new Map<string, number>()
-  readonly #freeRows: number[] = []
-  readonly #agents: string[] = []
+  /** By the rows of their agents. */
+  readonly #open = new OpenLeases()
+  /** What was answered, by lease. */
+  readonly #chunks: Chunk[] = []
+  /** Agents with leases. */
+  readonly #agents = new Names()
+  // Columns by row.
   readonly #inFlight: number[] = []
-  readonly #firstSlot: number[] = []
   /** The agent's earliest deadline; NaN (not known) once that lease has been freed, until a full agent asks. */
   readonly #earliestMs: number[] = []
 
   get size(): number {
-    return this.#slots.size
+    return this.#open.size
   }
 
   /** The slot of an outstanding lease, or -1. */
   find(id: string, nowMs: number): number {
-    const slot = this.#slots.get(id)
-    if (slot === undefined) return -1
-    if (nowMs < this.#deadlines.at(slot)) return slot
+    const slot = this.#open.find(id)
+    if (slot < 0 || nowMs < this.#open.deadlines.at(slot)) return slot
     this.free(slot)
     return -1
   }
 
   epochOf(slot: number): number {
-    return this.#epochs[slot]
+    return this.#chunks[slot >>> CHUNK_BITS].epochs[slot & IN_CHUNK]
   }
 
   indexOf(slot: number): number {
-    return this.#answers[slot] >> 1
+    return this.#chunks[slot >>> CHUNK_BITS].answers[slot & IN_CHUNK] >> 1
   }
 
   isProbe(slot: number): boolean {
-    return (this.#answers[slot] & 1) === 1
+    return (this.#chunks[slot >>> CHUNK_BITS].answers[slot & IN_CHUNK] & 1) === 1
   }
 
+  /** Takes a lease that the last `find` did not know. */
   take(
     id: string,
     agentId: string,
@@ -63,67 +64,57 @@ export class Leases {
     index: number,
     probe: boolean,
   ): void {
-    const slot = this.#freeSlots.length > 0 ? (this.#freeSlots.pop() as number) : this.#ids.length
-    this.#ids[slot] = id
-    this.#domains[slot] = domain
-    this.#epochs[slot] = epoch
-    this.#answers[slot] = index * 2 + (probe ? 1 : 0)
-    this.#slots.set(id, slot)
-    this.#deadlines.set(slot, deadlineMs)
-    domain.inFlight++
-    domain.dispatched++
-    let row = this.#rowOf.get(agentId)
-    if (row === undefined) row = this.#addRow(agentId)
-    this.#rows[slot] = row
-    const first = this.#firstSlot[row]
-    this.#before[slot] = -1
-    this.#after[slot] = first
-    if (first >= 0) this.#before[first] = slot
-    this.#firstSlot[row] = slot
+    let row = this.#agents.find(agentId)
+    if (row < 0) row = this.#addRow(agentId)
     this.#inFlight[row]++
     if (deadlineMs < this.#earliestMs[row]) this.#earliestMs[row] = deadlineMs
+    const slot = this.#open.add(id, row, deadlineMs)
+    if (slot >>> CHUNK_BITS === this.#chunks.length) {
+      this.#chunks.push({
+        domains: [],
+        epochs: new Uint32Array(CHUNK),
+        answers: new Uint16Array(CHUNK),
+      })
+    }
+    const { domains, epochs, answers } = this.#chunks[slot >>> CHUNK_BITS]
+    domains[slot & IN_CHUNK] = domain
+    epochs[slot & IN_CHUNK] = epoch
+    answers[slot & IN_CHUNK] = index * 2 + (probe ? 1 : 0)
+    domain.inFlight++
+    domain.dispatched++
   }
 
   free(slot: number): void {
-    const row = this.#rows[slot]
-    if (this.#deadlines.at(slot) === this.#earliestMs[row]) this.#earliestMs[row] = NaN
-    this.#slots.delete(this.#ids[slot])
-    this.#deadlines.remove(slot)
-    const domain = this.#domains[slot] as Domain
+    const deadlineMs = this.#open.deadlines.at(slot)
+    const row = this.#open.remove(slot)
+    const { domains } = this.#chunks[slot >>> CHUNK_BITS]
+    const domain = domains[slot & IN_CHUNK] as Domain
     domain.inFlight--
-    this.#ids[slot] = ''
-    this.#domains[slot] = undefined
-    this.#freeSlots.push(slot)
-    const before = this.#before[slot]
-    const after = this.#after[slot]
-    if (before < 0) this.#firstSlot[row] = after
-    else this.#after[before] = after
-    if (after >= 0) this.#before[after] = before
-    if (--this.#inFlight[row] > 0) return
-    this.#rowOf.delete(this.#agents[row])
-    this.#freeRows.push(row)
+    domains[slot & IN_CHUNK] = undefined
+    if (--this.#inFlight[row] === 0) this.#agents.remove(row)
+    else if (deadlineMs === this.#earliestMs[row]) this.#earliestMs[row] = NaN
   }
 
   /** Lets go up to `most` leases that are past their deadline. */
   drain(most: number, nowMs: number): void {
-    for (let i = 0; i < most && this.#deadlines.firstAtMs <= nowMs; i++) {
-      this.free(this.#deadlines.first)
-    }
+    const { deadlines } = this.#open
+    for (let i = 0; i < most && deadlines.firstAtMs <= nowMs; i++) this.free(deadlines.first)
   }
 
   /** 0 when the agent has a free slot of `maxConcurrency`; else the instant from which it has, if nothing else happens. */
   busyUntilMs(agentId: string, maxConcurrency: number, nowMs: number): number {
-    const row = this.#rowOf.get(agentId)
-    if (row === undefined || this.#inFlight[row] < maxConcurrency) return 0
+    const row = this.#agents.find(agentId)
+    if (row < 0 || this.#inFlight[row] < maxConcurrency) return 0
     const earliestMs = this.#earliestMs[row]
     if (nowMs < earliestMs && this.#inFlight[row] === maxConcurrency) return earliestMs
+    const open = this.#open
     const deadlines: number[] = []
-    for (let slot = this.#firstSlot[row]; slot >= 0;) {
-      const after = this.#after[slot]
-      const deadlineMs = this.#deadlines.at(slot)
+    for (let slot = open.firstOf(row); slot >= 0;) {
+      const next = open.next(slot)
+      const deadlineMs = open.deadlines.at(slot)
       if (deadlineMs <= nowMs) this.free(slot)
       else deadlines.push(deadlineMs)
-      slot = after
+      slot = next
     }
     deadlines.sort((a, b) => a - b)
     if (deadlines.length > 0) this.#earliestMs[row] = deadlines[0]
@@ -133,12 +124,9 @@ export class Leases {
   }
 
   #addRow(agentId: string): number {
-    const row = this.#freeRows.length > 0 ? (this.#freeRows.pop() as number) : this.#agents.length
-    this.#agents[row] = agentId
+    const row = this.#agents.add(agentId)
     this.#inFlight[row] = 0
-    this.#firstSlot[row] = -1
     this.#earliestMs[row] = Infinity
-    this.#rowOf.set(agentId, row)
     return row
   }
 }
