@@ -4,6 +4,7 @@
 //   node .ci/setup.mjs             install and build, one line per step
 //   node .ci/setup.mjs install     install only
 //   node .ci/setup.mjs --services  install and build, and the servers that the tests run against
+//   node .ci/setup.mjs --peers     install and build, and what the benchmarks compare with
 //   node .ci/setup.mjs --quiet     print nothing unless a step fails
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -12,13 +13,16 @@ import { fileURLToPath } from 'node:url'
 import { missingServices } from './services.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+/** A workspace of its own, for nothing else needs its 200 packages. */
+const peers = join(root, 'bench/peers')
 const args = process.argv.slice(2)
 const quiet = args.includes('--quiet')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 requireNode()
-step('install', isInstalled() ? null : install)
+step('install', isInstalled(root) ? null : () => install(root))
 if (!args.includes('install')) step('build', build)
+if (args.includes('--peers')) step('peers', isInstalled(peers) ? null : () => install(peers))
 if (args.includes('--services')) {
   step('native', isNativeBuilt() ? null : buildNative)
   step('services', missingServices(run))
@@ -51,16 +55,16 @@ function requireNode() {
 }
 
 /** pnpm keeps a copy of the lock file that it installed last. */
-function isInstalled() {
-  const installed = join(root, 'node_modules/.pnpm/lock.yaml')
+function isInstalled(workspace) {
+  const installed = join(workspace, 'node_modules/.pnpm/lock.yaml')
   if (!existsSync(installed)) return false
-  return readFileSync(installed, 'utf8') === readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')
+  return readFileSync(installed, 'utf8') === readFileSync(join(workspace, 'pnpm-lock.yaml'), 'utf8')
 }
 
 /** NODE_ENV=production would leave the compiler out, hence --prod=false. */
-function install() {
+function install(workspace) {
   const pnpm = [`-y`, manifest.packageManager, 'install', '--frozen-lockfile', '--prod=false']
-  const ran = run('npx', [...pnpm, '--config.confirm-modules-purge=false'])
+  const ran = run('npx', [...pnpm, '--config.confirm-modules-purge=false'], {}, workspace)
   if (ran.status === 0) return null
   return `${ran.output}\n${unreachable(ran.output) ?? 'pnpm could not install; see above.'}`
 }

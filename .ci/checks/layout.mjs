@@ -12,10 +12,12 @@ export function layoutProblems() {
   const present = readdirSync(root).filter((name) => !name.startsWith('.'))
   const unknown = present.filter((name) => !KNOWN.has(name))
   const missing = [...FILES, ...DOCS].filter((name) => !present.includes(name))
-  const lock = readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')
+  const locks = ['pnpm-lock.yaml', 'bench/peers/pnpm-lock.yaml'].filter((name) =>
+    /https?:\/\/|tarball:/.test(readFileSync(join(root, name), 'utf8')),
+  )
   return [
     ...unknown.map((name) => `${name}: not one of the things that belong at the top`),
     ...missing.map((name) => `${name}: missing at the top`),
-    ...(/https?:\/\/|tarball:/.test(lock) ? ['pnpm-lock.yaml names a registry host'] : []),
+    ...locks.map((name) => `${name} names a registry host`),
   ]
 }

@@ -1,60 +1,55 @@
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Row } from './group.ts'
-import { groups } from './groups/index.ts'
-import { machine } from './machine.ts'
-import { judge, printHead, printRows } from './table.ts'
+import { printJudgements, printMachine, printRows } from './report/print.ts'
+import { judge } from './run/judge.ts'
+import { machine } from './run/machine.ts'
+import { measureTable } from './run/measure.ts'
+import type { Missing, Pace, Row } from './run/results.ts'
+import { saveResults } from './run/save.ts'
+import { allTables } from './tables/index.ts'
 
-// npm run bench                     every group
-// npm run bench -- million "50 %"   groups whose name holds one of the words
-// npm run bench -- --save           and keep the raw rows in bench/results/
+// npm run bench                     ours and the floors, in about 2 minutes
+// npm run bench -- admit "pick,"    tables whose name holds one of the words
+// npm run bench:peers               side by side with others, in about 10 minutes; writes docs/benchmarks.md
+const QUICK: Pace = { processes: 3, alone: 0, rounds: 3, roundMs: 30 }
+const FULL: Pace = { processes: 3, alone: 1, rounds: 3, roundMs: 60 }
+
 const args = process.argv.slice(2)
+const withPeers = args.includes('--peers')
 const words = args.filter((arg) => !arg.startsWith('--'))
-const chosen = groups.filter(
-  ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
-)
+const pace = withPeers ? FULL : QUICK
+const startMs = performance.now()
 
-const host = machine()
-const cores = `${host.cores} cores, ${host.memoryGb} GB`
-console.log(`${host.cpu}, ${cores}; ${host.system}; Node ${host.node}; ostler ${host.ostler}`)
-console.log('One operation a sample, reading the timer included; a fresh process a group.')
-console.log('spread: of the medians of three rounds, (largest - smallest) / median.')
+const tables = (await allTables()).filter(
+  ({ table }) => words.length === 0 || words.some((word) => table.name.includes(word)),
+)
+if (tables.length === 0) {
+  const names = (await allTables()).map(({ table }) => table.name)
+  console.error(`no table is named so; there are:\n  ${names.join('\n  ')}`)
+  process.exit(2)
+}
+const host = machine(withPeers)
+printMachine(host)
 
 const rows: Row[] = []
-const broken: string[] = []
-for (const { name } of chosen) {
-  console.log(`\n${name}`)
-  const found = inFreshProcess(name)
-  if (found.some(({ kind }) => kind === 'timed')) printHead()
-  printRows(found)
-  rows.push(...found)
+const missing: Missing[] = []
+for (const named of tables) {
+  const { table } = named
+  console.log(`\n${table.name}`)
+  try {
+    const found = await measureTable(named, pace, withPeers)
+    printRows(found)
+    rows.push(...found)
+    const results = { at: '', seconds: 0, pace, machine: host, rows, missing }
+    printJudgements(judge([table], results))
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    console.error(`  not measured: ${why}`)
+    missing.push({ table: table.name, name: '*', why })
+  }
 }
-
-console.log('\nslowest / fastest median over the shares excluded')
-broken.push(...judge(rows))
-if (args.includes('--save')) console.log(`\nkept in ${save()}`)
-for (const bound of broken) console.error(`not as promised: ${bound}`)
-process.exitCode = broken.length > 0 || chosen.length === 0 ? 1 : 0
-
-/** A group's rows; none where its process failed, which has then said why. */
-function inFreshProcess(name: string): Row[] {
-  const child = join(import.meta.dirname, 'child.js')
-  const ran = spawnSync(process.execPath, ['--expose-gc', child, name], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    maxBuffer: 16 * 1024 * 1024,
-  })
-  if (ran.status === 0) return JSON.parse(ran.stdout) as Row[]
-  broken.push(`${name}: its process ended with ${ran.status}`)
-  return []
+const seconds = Math.round((performance.now() - startMs) / 1_000)
+console.log(`\n${seconds} s`)
+if (withPeers && words.length === 0) {
+  const results = { at: new Date().toISOString(), seconds, pace, machine: host, rows, missing }
+  console.log(`kept in ${saveResults(results)}`)
 }
-
-function save(): string {
-  const folder = join(import.meta.dirname, '../results')
-  mkdirSync(folder, { recursive: true })
-  const at = new Date().toISOString().replaceAll(/[:.]/g, '-')
-  const file = join(folder, `${at}.json`)
-  writeFileSync(file, `${JSON.stringify({ at, machine: host, rows }, null, 2)}\n`)
-  return file
-}
+process.exitCode = missing.length === 0 ? 0 : 1

@@ -1,0 +1,61 @@
+import { Bench } from 'tinybench'
+import type { Case } from '../case.ts'
+import type { Pace, Timing } from './results.ts'
+import { median } from './summary.ts'
+
+/** Times cases against each other in this process: in rounds, in each of which the next one begins. */
+export async function timeCases(
+  cases: readonly Case[],
+  pace: Pace,
+  first: number,
+): Promise<Map<string, Timing>> {
+  const states = new Map<string, unknown>()
+  for (const one of cases) states.set(one.name, await one.setup())
+  const rounds = new Map<string, Timing[]>(cases.map(({ name }) => [name, []]))
+  for (let round = 0; round < pace.rounds; round++) {
+    for (let i = 0; i < cases.length; i++) {
+      const one = cases[(first + round + i) % cases.length]
+      rounds.get(one.name)?.push(await timeRound(one, states.get(one.name), pace, round === 0))
+    }
+  }
+  for (const one of cases) {
+    const state = states.get(one.name)
+    one.validate(state)
+    await one.close?.(state)
+  }
+  return new Map([...rounds].map(([name, timings]) => [name, middle(timings)]))
+}
+
+/** A round in a bench of its own: one that runs again would give its first result again. */
+async function timeRound(one: Case, state: unknown, pace: Pace, warm: boolean): Promise<Timing> {
+  const bench = new Bench({
+    time: pace.roundMs,
+    iterations: 3,
+    warmupTime: pace.roundMs,
+    warmupIterations: 1,
+    warmup: warm,
+    throws: true,
+  })
+  const { before, async = false, ops = 1 } = one
+  bench.add(one.name, () => one.run(state), {
+    async,
+    ...(before && { beforeEach: () => before(state) }),
+  })
+  const [task] = async ? await bench.run() : bench.runSync()
+  const { result } = task
+  if (result.state !== 'completed') throw new Error(`${one.name}: ${result.state}`)
+  const { p50, p99, mean, samplesCount } = result.latency
+  const each = 1e6 / ops
+  return { p50Ns: p50 * each, p99Ns: p99 * each, meanNs: mean * each, samples: samplesCount }
+}
+
+/** Of several rounds the median of each number. */
+function middle(rounds: readonly Timing[]): Timing {
+  const of = (pick: (round: Timing) => number): number => median(rounds.map(pick))
+  return {
+    p50Ns: of(({ p50Ns }) => p50Ns),
+    p99Ns: of(({ p99Ns }) => p99Ns),
+    meanNs: of(({ meanNs }) => meanNs),
+    samples: rounds.reduce((sum, { samples }) => sum + samples, 0),
+  }
+}

@@ -1,0 +1,26 @@
+import type { Table } from '../case.ts'
+
+/** Every room of tables, loaded only when it is asked for: a process measures one, and pays for no other. */
+const rooms: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
+  admit: async () => (await import('./admit.ts')).admitTables,
+}
+
+export interface NamedTable {
+  readonly room: string
+  readonly table: Table
+}
+
+export async function allTables(): Promise<readonly NamedTable[]> {
+  const found: NamedTable[] = []
+  for (const room of Object.keys(rooms)) {
+    for (const table of await rooms[room]()) found.push({ room, table })
+  }
+  return found
+}
+
+/** @throws Error where no table has that name. */
+export async function tableOf(room: string, name: string): Promise<Table> {
+  const table = (await rooms[room]?.())?.find((each) => each.name === name)
+  if (table === undefined) throw new Error(`no table of ${room} is named ${name}`)
+  return table
+}
