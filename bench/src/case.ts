@@ -70,8 +70,8 @@ export interface Table {
   readonly needs?: 'redis' | 'sqlite'
   /** Whether the bytes that each operation of ours allocates are measured too. Default false. */
   readonly bytes?: boolean
-  /** Whether each row also runs alone, in a process of its own. Default true. */
-  readonly alone?: boolean
+  /** Which rows also run alone, in a process of their own. Default all. */
+  readonly alone?: readonly string[]
   readonly cases?: readonly Case[]
   readonly gauges?: readonly Gauge[]
   readonly bounds: readonly Bound[]

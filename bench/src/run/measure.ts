@@ -47,7 +47,8 @@ async function timedRow(
   const { name, kind, ops = 1 } = one
   const rows = [name]
   const alone: Timing[] = []
-  for (let i = 0; table.alone !== false && i < job.pace.alone; i++) {
+  const isAlone = table.alone?.includes(name) ?? true
+  for (let i = 0; isAlone && i < job.pace.alone; i++) {
     const { timings } = await inFreshProcess({ ...job, what: 'time', rows })
     alone.push(timings[name])
   }

@@ -3,6 +3,7 @@ import type { Table } from '../case.ts'
 /** Every room of tables, loaded only when it is asked for: a process measures one, and pays for no other. */
 const rooms: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
   admit: async () => (await import('./admit.ts')).admitTables,
+  pick: async () => (await import('./pick.ts')).pickTables,
 }
 
 export interface NamedTable {
