@@ -256,7 +256,10 @@ export class Fleet {
   }
 
   #enterPlace(agent: number, { city }: StoredAgent, place: Place): void {
+    const { ends } = place
     const local = this.ranges.open(place.country).settle(place, agent)
+    // Steps that are remembered hold the segments that their place had.
+    if (place.ends !== ends) this.gazetteer.version++
     const spots = this.#spots[agent >>> CHUNK_BITS]
     spots[(agent & IN_CHUNK) << 1] = place.country * 0x1000000 + local
     spots[((agent & IN_CHUNK) << 1) | 1] = place.number

@@ -25,7 +25,7 @@ const NO_SEGMENTS: readonly number[] = []
 /** Where agents are: their places by number, by what agents say, by region, and in the pyramid. A place lives while it has agents. */
 export class Gazetteer {
   readonly pyramid: Pyramid = new Pyramid()
-  /** Counts the places that came and went. */
+  /** Counts the places that came and went, and the segments that were added to them. */
   version = 0
   readonly #table = new HandleTable()
   readonly #places: LongList<Place> = new LongList()
