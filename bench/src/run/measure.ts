@@ -47,8 +47,8 @@ async function timedRow(
   const { name, kind, ops = 1 } = one
   const rows = [name]
   const alone: Timing[] = []
-  const isAlone = table.alone?.includes(name) ?? true
-  for (let i = 0; isAlone && i < job.pace.alone; i++) {
+  const times = (table.alone?.includes(name) ?? true) ? job.pace.alone : 0
+  for (let i = 0; i < times; i++) {
     const { timings } = await inFreshProcess({ ...job, what: 'time', rows })
     alone.push(timings[name])
   }
