@@ -1,4 +1,5 @@
 import { printJudgements, printMachine, printRows } from './report/print.ts'
+import { startRedis } from './rig/redis.ts'
 import { judge } from './run/judge.ts'
 import { machine } from './run/machine.ts'
 import { measureTable } from './run/measure.ts'
@@ -29,12 +30,23 @@ if (tables.length === 0) {
 const host = machine(withPeers)
 printMachine(host)
 
+let stopRedis = (): void => undefined
+let redisFailure: string | null = null
+if (tables.some(({ table }) => table.needs === 'redis')) {
+  try {
+    stopRedis = await startRedis()
+  } catch (error) {
+    redisFailure = error instanceof Error ? error.message : String(error)
+  }
+}
+
 const rows: Row[] = []
 const missing: Missing[] = []
 for (const named of tables) {
   const { table } = named
   console.log(`\n${table.name}`)
   try {
+    if (table.needs === 'redis' && redisFailure !== null) throw new Error(redisFailure)
     const found = await measureTable(named, pace, withPeers)
     printRows(found)
     rows.push(...found)
@@ -46,6 +58,7 @@ for (const named of tables) {
     missing.push({ table: table.name, name: '*', why })
   }
 }
+stopRedis()
 const seconds = Math.round((performance.now() - startMs) / 1_000)
 console.log(`\n${seconds} s`)
 if (withPeers && words.length === 0) {

@@ -3,6 +3,10 @@ import type { Case } from '../case.ts'
 import type { Pace, Timing } from './results.ts'
 import { median } from './summary.ts'
 
+/** What a process spends on warming up, and one case of it: compiling takes longer than any round. */
+const WARM_UP_MS = 1_500
+const MOST_WARM_UP_MS = 300
+
 /** Times cases against each other in this process: in rounds, in each of which the next one begins. */
 export async function timeCases(
   cases: readonly Case[],
@@ -12,10 +16,13 @@ export async function timeCases(
   const states = new Map<string, unknown>()
   for (const one of cases) states.set(one.name, await one.setup())
   const rounds = new Map<string, Timing[]>(cases.map(({ name }) => [name, []]))
+  const warmUpMs = Math.min(MOST_WARM_UP_MS, WARM_UP_MS / cases.length)
   for (let round = 0; round < pace.rounds; round++) {
     for (let i = 0; i < cases.length; i++) {
       const one = cases[(first + round + i) % cases.length]
-      rounds.get(one.name)?.push(await timeRound(one, states.get(one.name), pace, round === 0))
+      rounds
+        .get(one.name)
+        ?.push(await timeRound(one, states.get(one.name), pace.roundMs, round === 0 ? warmUpMs : 0))
     }
   }
   for (const one of cases) {
@@ -27,13 +34,18 @@ export async function timeCases(
 }
 
 /** A round in a bench of its own: one that runs again would give its first result again. */
-async function timeRound(one: Case, state: unknown, pace: Pace, warm: boolean): Promise<Timing> {
+async function timeRound(
+  one: Case,
+  state: unknown,
+  roundMs: number,
+  warmUpMs: number,
+): Promise<Timing> {
   const bench = new Bench({
-    time: pace.roundMs,
+    time: roundMs,
     iterations: 3,
-    warmupTime: pace.roundMs,
+    warmup: warmUpMs > 0,
+    warmupTime: warmUpMs,
     warmupIterations: 1,
-    warmup: warm,
     throws: true,
   })
   const { before, async = false, ops = 1 } = one

@@ -4,6 +4,17 @@ import type { Table } from '../case.ts'
 const rooms: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
   admit: async () => (await import('./admit.ts')).admitTables,
   pick: async () => (await import('./pick.ts')).pickTables,
+  'pick-peers': async () => (await import('./pick-peers.ts')).pickPeerTables,
+  health: async () => (await import('./health.ts')).healthTables,
+  memory: async () => (await import('./memory.ts')).memoryTables,
+  fairness: async () => (await import('./fairness.ts')).fairnessTables,
+  exclusions: async () => (await import('./exclusions.ts')).exclusionTables,
+  stalls: async () => (await import('./stalls.ts')).stallTables,
+  million: async () => (await import('./million.ts')).millionTables,
+  'redis-admit': async () => (await import('./redis-admit.ts')).redisAdmitTables,
+  'redis-pick': async () => (await import('./redis-pick.ts')).redisPickTables,
+  sqlite: async () => (await import('./sqlite.ts')).sqliteTables,
+  'event-loop': async () => (await import('./event-loop.ts')).eventLoopTables,
 }
 
 export interface NamedTable {

@@ -1,0 +1,71 @@
+import { Scheduler } from '@ostler/core'
+import { redisStore } from '@ostler/store-redis'
+import type { Figure, Table } from '../case.ts'
+import { placedAgents } from '../rig/fleet.ts'
+import { connected, redisPort } from '../rig/redis.ts'
+import { callers, evalsha, type RedisLoad } from './redis-admit.ts'
+
+const AGENTS = 10_000
+const ALONE = { inFlight: 1, calls: 1, least: 1 } as unknown as RedisLoad
+const MANY = { inFlight: 256, calls: 8, least: 1 } as unknown as RedisLoad
+const TRIPS = 'script calls for each pick'
+const COUNTED = 1_000
+
+const about = `${AGENTS.toLocaleString('en')} agents, hint by country; nothing is reported, leases lapse after a second.`
+
+export const redisPickTables: readonly Table[] = [
+  {
+    name: 'pick on Redis, 1 in flight',
+    about,
+    needs: 'redis',
+    cases: [picks(ALONE), evalsha(ALONE)],
+    gauges: [{ name: TRIPS, kind: 'ours', measure: trips }],
+    bounds: [
+      { row: 'ostler', against: 'a trivial EVALSHA', most: 1.5 },
+      { row: TRIPS, most: 1 },
+    ],
+  },
+  {
+    name: 'pick on Redis, 256 in flight',
+    about,
+    needs: 'redis',
+    cases: [picks(MANY), evalsha(MANY)],
+    // 50,000 a second.
+    bounds: [{ row: 'ostler', most: 20_000 }],
+  },
+]
+
+async function openFleet(): Promise<Scheduler<'async'>> {
+  const store = redisStore({ url: `redis://127.0.0.1:${redisPort()}`, budgetMs: 5_000 })
+  const scheduler = new Scheduler({ store, leaseMs: 1_000 })
+  const agents = placedAgents(AGENTS)
+  for (let from = 0; from < AGENTS; from += 1_000) {
+    await scheduler.agents.upsert(agents.slice(from, from + 1_000))
+  }
+  return scheduler
+}
+
+function picks(load: RedisLoad) {
+  return callers('ostler', 'ours', load, async () => {
+    const scheduler = await openFleet()
+    const pick = async (): Promise<boolean> => {
+      const { kind } = await scheduler.pick({ domain: 'shop.example', geo: 'DE' })
+      return kind === 'picked'
+    }
+    return { call: pick, close: () => scheduler.close() }
+  })
+}
+
+/** How often the server was called: more than once for each pick would be more than one round trip. */
+async function trips(): Promise<readonly Figure[]> {
+  const scheduler = await openFleet()
+  const client = await connected()
+  await scheduler.pick({ domain: 'shop.example', geo: 'DE' })
+  await client.config('RESETSTAT')
+  for (let i = 0; i < COUNTED; i++) await scheduler.pick({ domain: 'shop.example', geo: 'DE' })
+  const stats = await client.info('commandstats')
+  await scheduler.close()
+  client.disconnect()
+  const calls = Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+  return [{ name: TRIPS, unit: 'times', value: calls / COUNTED }]
+}
