@@ -25,6 +25,7 @@ const checks = [
   { name: 'lint', run: () => command(bin('oxlint'), LINT) },
   { name: 'format', run: () => command(bin('prettier'), ['--check', '.']) },
   { name: 'dead code', run: () => command(bin('knip'), ['--no-progress']) },
+  { name: 'speed', run: speedProblems },
   ...publishedPackages().flatMap(packageChecks),
 ]
 
@@ -77,6 +78,12 @@ function packageChecks({ dir, name }) {
     },
     { name: `attw ${name}`, run: () => packed(() => command(bin('attw'), attw())) },
   ]
+}
+
+/** The hot paths beside floors of the same run: of what is built now, by itself on the machine. */
+async function speedProblems() {
+  const built = await command(bin('tsc'), ['-b', 'bench'])
+  return built.length > 0 ? built : command(process.execPath, ['bench/dist/guard.js'])
 }
 
 /** Runs a tool: no problem when it ends with 0, else its output as one. */

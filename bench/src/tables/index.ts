@@ -2,6 +2,7 @@ import type { Table } from '../case.ts'
 
 /** Every room of tables, loaded only when it is asked for: a process measures one, and pays for no other. */
 const rooms: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
+  hot: async () => (await import('./hot.ts')).hotTables,
   admit: async () => (await import('./admit.ts')).admitTables,
   pick: async () => (await import('./pick.ts')).pickTables,
   'pick-peers': async () => (await import('./pick-peers.ts')).pickPeerTables,

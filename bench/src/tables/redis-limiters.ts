@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { Case } from '../case.ts'
 import { connected } from '../rig/redis.ts'
 import { loadPeer } from '../rig/peers.ts'
-import { callers, type RedisLoad } from './redis-admit.ts'
+import { callers, type RedisLoad } from './redis-callers.ts'
 
 const WINDOW_MS = 60_000
 const PER_MINUTE = 60

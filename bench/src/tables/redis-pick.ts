@@ -3,11 +3,12 @@ import { redisStore } from '@ostler/store-redis'
 import type { Figure, Table } from '../case.ts'
 import { placedAgents } from '../rig/fleet.ts'
 import { connected, redisPort } from '../rig/redis.ts'
-import { callers, evalsha, type RedisLoad } from './redis-admit.ts'
+import { evalsha } from './redis-admit.ts'
+import { callers, type RedisLoad } from './redis-callers.ts'
 
 const AGENTS = 10_000
-const ALONE = { inFlight: 1, calls: 1, least: 1 } as unknown as RedisLoad
-const MANY = { inFlight: 256, calls: 8, least: 1 } as unknown as RedisLoad
+const ALONE: RedisLoad = { inFlight: 1, calls: 1 }
+const MANY: RedisLoad = { inFlight: 256, calls: 4 }
 const TRIPS = 'script calls for each pick'
 const COUNTED = 1_000
 
