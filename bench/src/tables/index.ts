@@ -4,6 +4,7 @@ import type { Table } from '../case.ts'
 const rooms: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
   hot: async () => (await import('./hot.ts')).hotTables,
   admit: async () => (await import('./admit.ts')).admitTables,
+  'key-handle': async () => (await import('./key-handle.ts')).keyHandleTables,
   pick: async () => (await import('./pick.ts')).pickTables,
   'pick-peers': async () => (await import('./pick-peers.ts')).pickPeerTables,
   health: async () => (await import('./health.ts')).healthTables,
