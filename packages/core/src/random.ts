@@ -6,12 +6,30 @@ export type Random = () => number
  * Mulberry32 (T. Ettinger, public domain): a 32-bit Weyl sequence through two rounds of mixing.
  */
 export function seededRandom(seed: number): Random {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
+  const seeded = new Seeded()
+  seeded.start(seed)
+  return () => seeded.next()
+}
+
+/** The same source as one object that starts anew for each seed: a closure for each of many short sequences costs more than the numbers. */
+export class Seeded {
+  #state = 0
+
+  start(seed: number): void {
+    this.#state = seed | 0
+  }
+
+  next(): number {
+    const state = (this.#state + 0x6d2b79f5) | 0
+    this.#state = state
     let mixed = Math.imul(state ^ (state >>> 15), state | 1)
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+
+  /** An integer from 0 to below `count`. */
+  below(count: number): number {
+    return Math.floor(this.next() * count)
   }
 }
 

@@ -1,6 +1,6 @@
 // hot path: every pick counts one step and selects two agents from it.
 
-import type { Random } from '../random.ts'
+import type { Seeded } from '../random.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
 import type { Fleet } from './fleet.ts'
 import { refusalOf, type Query } from './query.ts'
@@ -76,12 +76,19 @@ export class Draw {
   }
 
   /** Two distinct draws, and the less loaded of them; -1 when none passes. */
-  two(random: Random): number {
+  two(random: Seeded): number {
     if (this.count === 0) return NOBODY
     if (this.count <= FEW || this.pinned) return this.#twoOf(this.allPassing(), random)
-    let first = NOBODY
-    for (let i = 0; i < FEW; i++) {
-      const agent = this.at(Math.floor(random() * this.count))
+    // Both are found before either is judged: in a large fleet each is a cache miss, and the two are waited for together.
+    const one = this.at(random.below(this.count))
+    const other = this.at(random.below(this.count))
+    let first = this.passes(one) ? one : NOBODY
+    if (other !== first && this.passes(other)) {
+      if (first !== NOBODY) return this.#lighter(first, other)
+      first = other
+    }
+    for (let i = 2; i < FEW; i++) {
+      const agent = this.at(random.below(this.count))
       if (agent === first || !this.passes(agent)) continue
       if (first !== NOBODY) return this.#lighter(first, agent)
       first = agent
@@ -90,16 +97,16 @@ export class Draw {
   }
 
   /** One draw; -1 when none passes. */
-  one(random: Random): number {
+  one(random: Seeded): number {
     if (this.count === 0) return NOBODY
     if (this.count > FEW && !this.pinned) {
       for (let i = 0; i < FEW; i++) {
-        const agent = this.at(Math.floor(random() * this.count))
+        const agent = this.at(random.below(this.count))
         if (this.passes(agent)) return agent
       }
     }
     const passing = this.allPassing()
-    return passing.length === 0 ? NOBODY : passing[Math.floor(random() * passing.length)]
+    return passing.length === 0 ? NOBODY : passing[random.below(passing.length)]
   }
 
   /** Visits the agents of the step that stand at a position, of whatever kind, until `visit` answers false. */
@@ -226,10 +233,10 @@ export class Draw {
     return false
   }
 
-  #twoOf(passing: readonly number[], random: Random): number {
+  #twoOf(passing: readonly number[], random: Seeded): number {
     if (passing.length <= 1) return passing.length === 0 ? NOBODY : passing[0]
-    const i = Math.floor(random() * passing.length)
-    const j = Math.floor(random() * (passing.length - 1))
+    const i = random.below(passing.length)
+    const j = random.below(passing.length - 1)
     return this.#lighter(passing[i], passing[j < i ? j : j + 1])
   }
 

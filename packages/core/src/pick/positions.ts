@@ -112,34 +112,42 @@ export function selectDifference(all: CountedBits, minus: CountedBits | null, k:
   const minusTree = minus === null ? EMPTY : minus.tree
   let rest = k
   let block = 0
-  // A shorter tree holds its whole count at its root; beyond it, every node of the longer one counts as nothing.
-  for (let step = tree.length - 1; step > 0; step >>>= 1) {
-    const node = block + step
-    if (node >= tree.length) continue
-    let here = tree[node]
-    if (minusTree.length > 1) here -= coveredBy(minusTree, block, step)
-    if (here <= rest) {
-      rest -= here
-      block = node
-    }
+  // Which way a descent goes can't be foretold, and a branch that is foretold wrongly costs more than the whole step: masks in place of ifs.
+  for (let step = (tree.length - 1) >>> 1; step > 0; step >>>= 1) {
+    const here = tree[block + step] - coveredBy(minusTree, block, step)
+    const beyond = (here - rest - 1) >> 31
+    rest -= here & beyond
+    block += step & beyond
   }
   const words = all.words
   const minusWords = minus === null ? EMPTY : minus.words
-  for (let word = block * WORDS_PER_BLOCK; ; word++) {
-    const bits = words[word] & (word < minusWords.length ? ~minusWords[word] : ~0)
-    const here = popcount(bits)
-    if (rest < here) return word * 32 + nthBit(bits, rest)
-    rest -= here
+  const first = block * WORDS_PER_BLOCK
+  const bits0 = words[first] & ~wordOf(minusWords, first)
+  const bits1 = words[first + 1] & ~wordOf(minusWords, first + 1)
+  const bits2 = words[first + 2] & ~wordOf(minusWords, first + 2)
+  const upTo0 = popcount(bits0)
+  const upTo1 = upTo0 + popcount(bits1)
+  const upTo2 = upTo1 + popcount(bits2)
+  if (rest < upTo1) {
+    if (rest < upTo0) return first * 32 + nthBit(bits0, rest)
+    return first * 32 + 32 + nthBit(bits1, rest - upTo0)
   }
+  if (rest < upTo2) return first * 32 + 64 + nthBit(bits2, rest - upTo1)
+  const bits3 = words[first + 3] & ~wordOf(minusWords, first + 3)
+  return first * 32 + 96 + nthBit(bits3, rest - upTo2)
 }
 
 const EMPTY = new Uint32Array(0)
 
-/** The count of the `step` blocks after `block` in a tree that may be shorter than the one being descended. */
+/** The count of the `step` blocks after `block` in a tree that may be shorter than the one being descended: its root holds its whole count. */
 function coveredBy(tree: Uint32Array, block: number, step: number): number {
   const blocks = tree.length - 1
   if (block >= blocks) return 0
   return block + step <= blocks ? tree[block + step] : tree[blocks]
+}
+
+function wordOf(words: Uint32Array, word: number): number {
+  return word < words.length ? words[word] : 0
 }
 
 function popcount(word: number): number {
@@ -148,9 +156,28 @@ function popcount(word: number): number {
   return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-/** The place of the n-th (from 0) set bit of a word that has more than n. */
+/** The place of the n-th (from 0) set bit of a word that has more than n: halves, by the counts that a population count goes through. */
 function nthBit(word: number, n: number): number {
-  let bits = word
-  for (let i = 0; i < n; i++) bits &= bits - 1
-  return 31 - Math.clz32(bits & -bits)
+  const pairs = word - ((word >>> 1) & 0x55555555)
+  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
+  const bytes = (nibbles + (nibbles >>> 4)) & 0x0f0f0f0f
+  const halves = bytes + (bytes >>> 8)
+  let rest = n
+  let at = 0
+  let beyond = ((halves & 0xff) - rest - 1) >> 31
+  rest -= halves & 0xff & beyond
+  at += 16 & beyond
+  const inByte = (bytes >>> at) & 0xff
+  beyond = (inByte - rest - 1) >> 31
+  rest -= inByte & beyond
+  at += 8 & beyond
+  const inNibble = (nibbles >>> at) & 0xf
+  beyond = (inNibble - rest - 1) >> 31
+  rest -= inNibble & beyond
+  at += 4 & beyond
+  const inPair = (pairs >>> at) & 3
+  beyond = (inPair - rest - 1) >> 31
+  rest -= inPair & beyond
+  at += 2 & beyond
+  return at + (((word >>> at) & 1) - rest - 1 < 0 ? 1 : 0)
 }

@@ -1,4 +1,4 @@
-import { hash32, seededRandom, type Random } from '../random.ts'
+import { hash32, Seeded } from '../random.ts'
 import { NOBODY, type Draw } from './draw.ts'
 import type { Fleet } from './fleet.ts'
 import { TO_THE_END } from './steps.ts'
@@ -12,7 +12,7 @@ const MOST_DRAWS = 64
  * Several countries are ranked by weighted rendezvous (C. Schindelhauer, G. Schomaker 2005) on their agents.
  * O(draws + countries * log n). `random` must be seeded by the session.
  */
-export function sticky(fleet: Fleet, draw: Draw, session: number, random: Random): number {
+export function sticky(fleet: Fleet, draw: Draw, session: number, random: Seeded): number {
   if (draw.count === 0) return NOBODY
   if (draw.pinned) return heaviest(fleet, draw.allPassing(), session)
   const { countries, whole } = draw.step
@@ -44,16 +44,17 @@ function unit(a: number, b: number): number {
   return (((hash ^ (hash >>> 16)) >>> 0) + 0.5) / 4294967296
 }
 
-function around(fleet: Fleet, draw: Draw, from: number, to: number, random: Random): number {
+function around(fleet: Fleet, draw: Draw, from: number, to: number, random: Seeded): number {
   let length = 0
   for (let span = from; span < to; span++) length += lengthOf(fleet, draw, span)
   let last = 0
+  const jumps = new Seeded()
   for (let i = 0; i < MOST_DRAWS; i++) {
     // Jump consistent hash (J. Lamping, E. Veach 2014): each jump is the position at a length that the step once had. Where the
     // last one is free, the one before holds, so that positions without agents move nobody.
-    const jump = seededRandom(Math.floor(random() * 4294967296))
+    jumps.start(random.below(4294967296))
     let agent = NOBODY
-    for (let at = 0; at < length; at = Math.floor((at + 1) / (1 - jump()))) {
+    for (let at = 0; at < length; at = Math.floor((at + 1) / (1 - jumps.next()))) {
       const here = occupant(fleet, draw, from, at)
       if (here !== NOBODY) agent = here
       last = at

@@ -1,4 +1,4 @@
-import { hash32, seededRandom, type Random } from '../random.ts'
+import { hash32, Seeded } from '../random.ts'
 import { Draw, NOBODY } from './draw.ts'
 import type { Fleet } from './fleet.ts'
 import type { Place } from './localities.ts'
@@ -30,6 +30,7 @@ export class Walk {
   readonly #fleet: Fleet
   readonly #draw: Draw
   readonly #steps: Steps
+  readonly #random: Seeded = new Seeded()
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
@@ -50,7 +51,8 @@ export class Walk {
     onVisit: OnVisit | null,
   ): Choice | null {
     const session = query.session === null ? -1 : hash32(query.session)
-    const random = seededRandom(session === -1 ? seed : session)
+    const random = this.#random
+    random.start(session === -1 ? seed : session)
     const found = this.#available(view, query, session, random, nowMs, onVisit)
     // A session keeps its agent: only a walk that found nobody tries a pair on probation for it.
     const displaces = probeTurn && session === -1
@@ -62,7 +64,7 @@ export class Walk {
     view: View<unknown>,
     query: Query,
     session: number,
-    random: Random,
+    random: Seeded,
     nowMs: number,
     onVisit: OnVisit | null,
   ): Choice | null {
@@ -83,7 +85,7 @@ export class Walk {
   #probe(
     view: View<unknown>,
     query: Query,
-    random: Random,
+    random: Seeded,
     nowMs: number,
     found: Choice | null,
   ): Choice | null {
