@@ -138,8 +138,8 @@ export const picks = [
   {
     name: 'session-of-the-seed',
     file: `${PICK}/walk.ts`,
-    find: 'const random = seededRandom(session === -1 ? seed : session)',
-    replace: 'const random = seededRandom(seed)',
+    find: 'random.start(session === -1 ? seed : session)',
+    replace: 'random.start(seed)',
     why: 'a session gets another agent with each pick',
     tests: ['test/properties/sessions.test.ts'],
   },

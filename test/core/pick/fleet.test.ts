@@ -87,7 +87,7 @@ function expectCounts(fleet: Fleet, naive: NaiveFleet): void {
     for (let at = cell; at !== null; at = at.parent) upAt.set(at, (upAt.get(at) ?? 0) + 1)
   }
   for (const [cell, up] of upAt) if (cell !== null) expect(cell.up).toBe(up)
-  for (const [country, up] of upIn) expect(fleet.upByCountry[country]).toBe(up)
+  for (const [country, up] of upIn) expect(fleet.upByCountry.of(country)).toBe(up)
   expect(fleet.gazetteer.pyramid.root?.up ?? 0).toBe(
     upAt.get(fleet.gazetteer.pyramid.root ?? null) ?? 0,
   )

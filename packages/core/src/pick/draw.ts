@@ -127,7 +127,7 @@ export class Draw {
   upIn(span: number): number {
     const step = this.step
     const country = step.countries[span]
-    if (step.whole) return this.#fleet.upByCountry[country]
+    if (step.whole) return this.#fleet.upByCountry.of(country)
     if (step.place !== null && step.countries.length === 1) return step.place.up
     const { up } = this.#fleet.ranges.open(country)
     return up.rank(step.ends[span]) - up.rank(step.starts[span])
@@ -136,7 +136,7 @@ export class Draw {
   #countInCountry(country: number): number {
     const view = this.#view as View<unknown>
     if (this.#probation) return view.probation.countIn(country)
-    return this.#fleet.upByCountry[country] - view.excluded.countIn(country)
+    return this.#fleet.upByCountry.of(country) - view.excluded.countIn(country)
   }
 
   #countSpan(span: number): number {
@@ -162,22 +162,35 @@ export class Draw {
   /** The k-th agent of the wanted kind. */
   at(k: number): number {
     const step = this.step
-    const view = this.#view as View<unknown>
+    if (step.everything && !this.#probation) return this.#ofEverything(k)
     let span = 0
     let rest = k
     for (let here = this.countIn(span); rest >= here; here = this.countIn(++span)) rest -= here
     const country = step.countries[span]
+    if (!this.#probation) return this.#healthy(country, step.starts[span], rest)
+    const { probation } = this.#view as View<unknown>
     const start = step.starts[span]
+    const before = start === 0 ? 0 : probation.countBetween(country, 0, start)
+    return this.#fleet.ranges.open(country).agentAt(probation.select(country, before + rest))
+  }
+
+  /** The same of the whole fleet, whose countries are too many to go through. */
+  #ofEverything(k: number): number {
+    const { excluded } = this.#view as View<unknown>
+    const { upByCountry } = this.#fleet
+    const country = upByCountry.countryOf(k, excluded)
+    const before = upByCountry.below(country) - excluded.countBelow(country)
+    return this.#healthy(country, 0, k - before)
+  }
+
+  /** The k-th healthy agent of a country from a position on. */
+  #healthy(country: number, start: number, k: number): number {
+    const { excluded } = this.#view as View<unknown>
     const range = this.#fleet.ranges.open(country)
-    if (this.#probation) {
-      const before = start === 0 ? 0 : view.probation.countBetween(country, 0, start)
-      return range.agentAt(view.probation.select(country, before + rest))
-    }
-    const excluded = view.excluded
-    if (start > 0) rest += range.up.rank(start)
+    const rest = start === 0 ? k : k + range.up.rank(start)
     if (excluded.countIn(country) === 0) return range.agentAt(range.up.select(rest))
-    if (start > 0) rest -= excluded.countBetween(country, 0, start)
-    return range.agentAt(excluded.selectOutside(range.up, country, rest))
+    const passed = start === 0 ? 0 : excluded.countBetween(country, 0, start)
+    return range.agentAt(excluded.selectOutside(range.up, country, rest - passed))
   }
 
   passes(agent: number): boolean {

@@ -1,3 +1,4 @@
+import { CountryCounts } from './country-counts.ts'
 import { CountedBits, selectDifference } from './positions.ts'
 
 /** A position: the index of a country in the high byte, a place in its range in the low 24 bits. */
@@ -7,9 +8,6 @@ export const LOCAL_MASK = 0xffffff
 /** Sparse countries cost 4 bytes a position; beyond this share of the country's range a bitmap costs less to change. */
 const DENSE_SHARE = 1 / 128
 const LEAST_DENSE = 256
-
-const COUNTRIES = 256
-const NO_COUNTS = new Uint32Array(COUNTRIES)
 
 /**
  * A domain's set of positions: one sorted list while they are few, a counted bitmap for each country where they are many.
@@ -21,7 +19,7 @@ export class PositionSet {
   readonly #dense: Map<number, CountedBits> = new Map()
   #size = 0
   /** By country; made with the first position. */
-  #counts: Uint32Array = NO_COUNTS
+  #counts: CountryCounts | null = null
 
   get size(): number {
     return this.#size
@@ -76,12 +74,17 @@ export class PositionSet {
     this.#length = 0
     this.#dense.clear()
     this.#size = 0
-    this.#counts = NO_COUNTS
+    this.#counts = null
   }
 
   /** How many are in a country. */
   countIn(country: number): number {
-    return this.#counts[country]
+    return this.#counts === null ? 0 : this.#counts.of(country)
+  }
+
+  /** How many are in the countries below one. */
+  countBelow(country: number): number {
+    return this.#counts === null ? 0 : this.#counts.below(country)
   }
 
   /** How many are in a country from `start` to below `end`. */
@@ -127,8 +130,8 @@ export class PositionSet {
   }
 
   #count(country: number, by: number): void {
-    if (this.#counts === NO_COUNTS) this.#counts = new Uint32Array(COUNTRIES)
-    this.#counts[country] += by
+    this.#counts ??= new CountryCounts()
+    this.#counts.add(country, by)
     this.#size += by
   }
 

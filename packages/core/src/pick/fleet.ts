@@ -2,6 +2,7 @@ import { LongList } from '../list.ts'
 import { hash32 } from '../random.ts'
 import { HandleTable } from '../table.ts'
 import { DEFAULT_CONCURRENCY, type StoredAgent } from './agent.ts'
+import { CountryCounts } from './country-counts.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
 import { Exits } from './exits.ts'
 import { ExpiryHeap } from './expiry.ts'
@@ -36,7 +37,7 @@ export class Fleet {
   readonly agents: LongList<StoredAgent> = new LongList()
 
   /** Agents that are up, by country. */
-  readonly upByCountry: Uint32Array = new Uint32Array(256)
+  readonly upByCountry: CountryCounts = new CountryCounts()
 
   /** Counts every change of membership, place, exit or upness. */
   version = 0
@@ -243,7 +244,7 @@ export class Fleet {
     else bits.delete(position & LOCAL_MASK)
     const by = up ? 1 : -1
     this.#up += by
-    this.upByCountry[position >>> COUNTRY_SHIFT] += by
+    this.upByCountry.add(position >>> COUNTRY_SHIFT, by)
     const place = this.placeOf(agent)
     place.up += by
     for (let cell: Cell | null = place.cell; cell !== null; cell = cell.parent) cell.up += by

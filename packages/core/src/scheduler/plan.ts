@@ -13,7 +13,8 @@ import type { PickRequest } from './requests.ts'
 /** A pick request, checked and ready to walk. */
 export interface Plan {
   readonly domain: string
-  readonly hint: GeoHint | null
+  /** Of one who asks for nothing but the hint; shared by all who do. */
+  readonly plain: Query
   readonly session: string | null
   readonly avoid: readonly string[] | null
   readonly pin: readonly string[] | null
@@ -42,13 +43,15 @@ const QUESTION_MARK = 63
 const HASH = 35
 const BACKSLASH = 92
 
+const ANYWHERE: Query = asking(null)
+
 /** Turns requests into plans; remembers the domains and hints that come again. */
 export class Planner {
   readonly #fleet: Fleet
   readonly #scope: 'registrable' | 'host'
   readonly #leaseMs: number
   readonly #domains: Remembered<string> = new Remembered(10_000)
-  readonly #hints: Remembered<GeoHint> = new Remembered(1000)
+  readonly #plain: Remembered<Query> = new Remembered(1000)
 
   constructor(fleet: Fleet, scope: 'registrable' | 'host', leaseMs: number) {
     this.#fleet = fleet
@@ -74,7 +77,7 @@ export class Planner {
     }
     return {
       domain: this.#domain(request),
-      hint: geo === undefined ? null : this.#hint(geo),
+      plain: geo === undefined ? ANYWHERE : this.#hinted(geo),
       session: session ?? null,
       avoid: avoid === undefined ? null : checkedIds('avoid', avoid),
       pin: pin === undefined ? null : checkedIds('pin', pin),
@@ -90,12 +93,14 @@ export class Planner {
    * is made anew once the fleet may have changed. `refused`: agents that the store has turned down.
    */
   query(plan: Plan, refused: readonly string[]): Query {
-    const { hint, session, tags } = plan
+    const { plain, session, tags, pin } = plan
+    const isPlain = session === null && tags === null && pin === null
+    if (isPlain && plan.avoid === null && refused.length === 0) return plain
     const avoid = plan.avoid === null ? refused : [...plan.avoid, ...refused]
     return {
-      hint,
+      hint: plain.hint,
       avoid: avoid.length === 0 ? null : this.#numbers(avoid),
-      pin: plan.pin === null ? null : this.#numbers(plan.pin),
+      pin: pin === null ? null : this.#numbers(pin),
       tags,
       session,
     }
@@ -121,14 +126,14 @@ export class Planner {
     return this.domain((url === undefined ? domain : url) as string)
   }
 
-  #hint(geo: string): GeoHint {
-    if (typeof geo !== 'string') return parseGeo(geo)
-    let hint = this.#hints.get(geo)
-    if (hint === undefined) {
-      hint = parseGeo(geo)
-      this.#hints.set(geo, hint)
+  #hinted(geo: string): Query {
+    if (typeof geo !== 'string') return asking(parseGeo(geo))
+    let query = this.#plain.get(geo)
+    if (query === undefined) {
+      query = asking(parseGeo(geo))
+      this.#plain.set(geo, query)
     }
-    return hint
+    return query
   }
 
   #numbers(ids: readonly string[]): ReadonlySet<number> {
@@ -139,6 +144,10 @@ export class Planner {
     }
     return numbers
   }
+}
+
+function asking(hint: GeoHint | null): Query {
+  return { hint, avoid: null, pin: null, tags: null, session: null }
 }
 
 /** By comparison: the names of an object's fields are kept once, so that each costs a look at its address. */

@@ -54,7 +54,7 @@ export class Reporter<M extends Mode> {
   }
 
   report(lease: Lease, outcome: Outcome): Result<M, Settled> {
-    const dispatched = checkedLease(lease)
+    const dispatched = this.#checked(lease)
     const checked = checkedOutcome(outcome)
     const nowMs = this.#time.nowMs()
     const view = this.#views.ready(dispatched.domain)
@@ -74,6 +74,24 @@ export class Reporter<M extends Mode> {
     }
     void this.#follow(dispatched, checked, answer as Settled, view, nowMs)
     return answer
+  }
+
+  /** A copy, so that what is reported stays what was checked while the store decides. */
+  #checked(lease: Lease): Lease {
+    if (typeof lease === 'object' && lease !== null) {
+      const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
+      const named = isName(id) && isName(agentId) && (exit === agentId || isName(exit))
+      const counted = isCount(epoch) && isCount(pickedAtMs) && isCount(deadlineMs)
+      // Who has a view was picked for: that is asked first, as it costs less.
+      const known =
+        named && counted && (this.#views.ready(domain) !== undefined || isDomain(domain))
+      if (known && typeof probe === 'boolean') {
+        return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
+      }
+    }
+    const isPick = (lease as { readonly kind?: unknown } | null)?.kind === 'picked'
+    const got = isPick ? 'the pick itself: pass pick.lease' : shown(lease)
+    throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${got}`)
   }
 
   async #followLater(
@@ -117,21 +135,6 @@ export class Reporter<M extends Mode> {
     const changed = settled.breaker !== null || this.#roster.differs(settled.fleetVersion)
     return changed ? this.#roster.follow(nowMs) : undefined
   }
-}
-
-/** A copy, so that what is reported stays what was checked while the store decides. */
-function checkedLease(lease: Lease): Lease {
-  if (typeof lease === 'object' && lease !== null) {
-    const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
-    const named = isName(id) && isName(agentId) && (exit === agentId || isName(exit))
-    const counted = isCount(epoch) && isCount(pickedAtMs) && isCount(deadlineMs)
-    if (named && counted && isDomain(domain) && typeof probe === 'boolean') {
-      return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
-    }
-  }
-  const isPick = (lease as { readonly kind?: unknown } | null)?.kind === 'picked'
-  const got = isPick ? 'the pick itself: pass pick.lease' : shown(lease)
-  throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${got}`)
 }
 
 function isName(text: unknown): boolean {
