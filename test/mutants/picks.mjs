@@ -176,6 +176,22 @@ export const picks = [
     tests: ['test/core/pick/ranges.test.ts'],
   },
   {
+    name: 'loads-shared-once-written',
+    file: `${PICK}/loads.ts`,
+    find: 'if (this.#uses[chunk] === IDLE) this.#uses[chunk] = new Float64Array(CHUNK << USE_BITS)',
+    replace: '',
+    why: 'a dispatch on one agent is counted on every 1,024th, in every fleet of the process',
+    tests: ['test/core/pick/loads.test.ts'],
+  },
+  {
+    name: 'exit-left-by-its-later-name',
+    file: `${PICK}/fleet.ts`,
+    find: 'if (!keepsExit) this.#exits.leave(number, former)',
+    replace: '',
+    why: 'an agent that changes its exit stays behind the former one as well',
+    tests: ['test/core/pick/fleet.test.ts'],
+  },
+  {
     name: 'restore-unheard-once-forgotten',
     file: 'packages/core/src/store/records.ts',
     find: 'domain.floor = Math.max(domain.floor, version - 1)',

@@ -2,6 +2,9 @@ const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
 
+/** So many are looked up together: what they read should still be near when it is used. */
+export const AHEAD = 256
+
 /**
  * A hash table of integer handles that never rehashes at once: linear hashing (W. Litwin, 1980), one bucket split a time.
  * It holds hashes and chains alone; what a handle stands for, and whether it equals a key, is its owner's to say:
@@ -19,6 +22,8 @@ export class HandleTable {
   #size = 0
   #handles = 0
   #free = 0
+  /** A sum of no meaning: what came to nothing the engine would not read. */
+  ahead = 0
 
   get size(): number {
     return this.#size
@@ -40,6 +45,33 @@ export class HandleTable {
 
   hashOf(handle: number): number {
     return this.#links[handle >>> CHUNK_BITS][(handle & IN_CHUNK) << 1]
+  }
+
+  /**
+   * Puts into `found` the first handle of each of `count` hashes, or -1. A look-up in a large table waits for memory at each step; in
+   * passes over many the waits overlap. What adding the unknown ones will read is read as well.
+   */
+  findEach(hashes: Uint32Array, found: Int32Array, count: number): void {
+    for (let i = 0; i < count; i++) found[i] = this.first(hashes[i])
+    let unknown = 0
+    for (let i = 0; i < count; i++) {
+      let handle = found[i]
+      while (handle >= 0 && this.hashOf(handle) !== hashes[i]) handle = this.next(handle)
+      found[i] = handle
+      if (handle < 0) unknown++
+    }
+    this.#lookAhead(unknown)
+  }
+
+  /** Reads the buckets that will split while so many are added. */
+  #lookAhead(adding: number): void {
+    const end = Math.min(this.#split + adding, this.#mask + 1)
+    let read = 0
+    for (let bucket = this.#split; bucket < end; bucket++) {
+      const handle = this.#heads[bucket >>> CHUNK_BITS][bucket & IN_CHUNK] - 1
+      if (handle >= 0) read += this.next(handle)
+    }
+    this.ahead = read
   }
 
   add(hash: number): number {

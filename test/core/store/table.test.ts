@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ChangeLog } from '../../../packages/core/src/store/change-log.ts'
 import { Names } from '../../../packages/core/src/store/names.ts'
-import { HandleTable } from '../../../packages/core/src/table.ts'
+import { AHEAD, HandleTable } from '../../../packages/core/src/table.ts'
 
 describe('HandleTable', () => {
   it('finds every handle through growth and removal, and reuses handles', () => {
@@ -36,6 +36,33 @@ describe('HandleTable', () => {
       while (found >= 0 && found !== handle) found = table.next(found)
       if (found !== handle) expect.fail(`${handle} is lost`)
     }
+  })
+})
+
+describe('looking ahead', () => {
+  it('finds what looking one by one does, and changes nothing', () => {
+    const key = fc.nat(30).map((i) => `k${i}`)
+    const keys = fc.array(key, { maxLength: 40 })
+    fc.assert(
+      fc.property(keys, keys, keys, (added, removed, asked) => {
+        const names = new Names()
+        for (const name of added) if (names.find(name) < 0) names.add(name)
+        for (const name of removed) if (names.find(name) >= 0) names.remove(names.find(name))
+        const found = new Int32Array(AHEAD)
+        names.guessEach(asked, found)
+        expect([...found.subarray(0, asked.length)]).toEqual(asked.map((name) => names.find(name)))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('reads as many buckets as there are, however many are to be added', () => {
+    const log = new ChangeLog<number>()
+    const keys = Array.from({ length: AHEAD }, (_, i) => `k${i}`)
+    log.lookAhead(keys)
+    keys.forEach((key, i) => log.set(key, i, i + 1))
+    log.lookAhead(keys)
+    expect([log.size, log.get('k0'), log.get('k255')]).toEqual([AHEAD, 0, 255])
   })
 })
 

@@ -31,12 +31,11 @@ export class CountryRange {
   readonly #vacantStarts: number[] = []
   readonly #vacantEnds: number[] = []
   #vacant = 0
-  /** What `countries` of a place of one segment is: the same for all of them. */
-  readonly #alone: readonly number[]
+  /** By number of segments, what `countries` of a place is: the same array for all of them. */
+  readonly #countries: (readonly number[])[] = []
 
   constructor(country: number) {
     this.country = country
-    this.#alone = [country]
   }
 
   /** One more than the greatest position ever given. */
@@ -97,8 +96,8 @@ export class CountryRange {
     else {
       place.starts = place.starts.toSpliced(at, 0, start)
       place.ends = place.ends.toSpliced(at, 0, end)
-      place.countries =
-        place.starts.length === 1 ? this.#alone : place.starts.map(() => this.country)
+      const { length } = place.starts
+      place.countries = this.#countries[length] ??= place.starts.map(() => this.country)
     }
   }
 

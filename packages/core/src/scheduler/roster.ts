@@ -2,6 +2,7 @@ import { exitOf, type StoredAgent } from '../pick/agent.ts'
 import { Fleet } from '../pick/fleet.ts'
 import { Slots } from '../pick/slots.ts'
 import type { AgentChange, AgentChanges, Mode, Store } from '../store/store.ts'
+import { AHEAD } from '../table.ts'
 import { unheeded } from './unheeded.ts'
 
 /** Agents that are put again at once. */
@@ -110,7 +111,11 @@ export class Roster {
 
   /** Agents that were put one after the other are put at once, as whoever put them did: so they stand in the same order here. */
   #applyAll(changes: readonly AgentChange[], nowMs: number): void {
-    for (let from = 0; from < changes.length;) {
+    for (let from = 0, ahead = 0; from < changes.length;) {
+      if (from >= ahead) {
+        ahead = from + AHEAD
+        this.fleet.lookAhead(removedIn(changes.slice(from, ahead)))
+      }
       const agents: StoredAgent[] = []
       for (let i = from; i < changes.length; i++) {
         const change = changes[i]
@@ -172,6 +177,10 @@ export class Roster {
     this.#downUntilMs.clear()
     this.#exitUntilMs.clear()
   }
+}
+
+function removedIn(changes: readonly AgentChange[]): string[] {
+  return changes.flatMap((change) => (change.kind === 'removed' ? [change.id] : []))
 }
 
 function note(instants: Map<string, number>, name: string, untilMs: number): void {

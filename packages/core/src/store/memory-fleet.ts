@@ -1,6 +1,7 @@
 import type { AgentBreaker } from '../health/breaker.ts'
 import type { StoredAgent } from '../pick/agent.ts'
 import { OstlerError } from '../errors.ts'
+import { AHEAD } from '../table.ts'
 import { ChangeLog } from './change-log.ts'
 import type { AgentChange, AgentChanges } from './store.ts'
 
@@ -33,19 +34,25 @@ export class MemoryFleet {
   /** Answers the version then: one further for each agent. */
   put(agents: readonly StoredAgent[]): number {
     if (this.#agents.size + agents.length > this.#maxAgents) this.#checkRoom(agents)
-    for (const agent of agents) this.#agents.set(agent.id, agent, ++this.#version)
+    this.#inTurn(agents.map(idOf), (id, i) => this.#agents.set(id, agents[i], ++this.#version))
     return this.#version
   }
 
+  /** Visits ids in order, with what the log has of the next ones read ahead. */
+  #inTurn(ids: readonly string[], visit: (id: string, i: number) => void): void {
+    for (let i = 0; i < ids.length; i++) {
+      if (i % AHEAD === 0) this.#agents.lookAhead(ids.slice(i, i + AHEAD))
+      visit(ids[i], i)
+    }
+  }
+
   #checkRoom(agents: readonly StoredAgent[]): void {
-    let fresh = 0
-    for (const { id } of agents) if (this.#agents.get(id) === null) fresh++
-    if (this.#agents.size + fresh <= this.#maxAgents) return
-    // Too many, unless some of the new ones come more than once.
-    const names = new Set(
-      agents.filter(({ id }) => this.#agents.get(id) === null).map(({ id }) => id),
-    )
-    const total = this.#agents.size + names.size
+    // A new one that comes more than once counts once.
+    const fresh = new Set<string>()
+    this.#inTurn(agents.map(idOf), (id) => {
+      if (this.#agents.get(id) === null) fresh.add(id)
+    })
+    const total = this.#agents.size + fresh.size
     if (total <= this.#maxAgents) return
     const message = `the fleet must not exceed maxAgents = ${this.#maxAgents} agents, got ${total}`
     throw new OstlerError('FLEET_FULL', message)
@@ -53,11 +60,11 @@ export class MemoryFleet {
 
   /** Answers the version then. */
   remove(ids: readonly string[]): number {
-    for (const id of ids) {
-      if (this.#agents.get(id) === null) continue
+    this.#inTurn(ids, (id) => {
+      if (this.#agents.get(id) === null) return
       if (this.#breakers.get(id) !== null) this.#breakers.set(id, null, ++this.#version)
       this.#agents.set(id, null, ++this.#version)
-    }
+    })
     return this.#version
   }
 
@@ -136,3 +143,5 @@ export class MemoryFleet {
     )
   }
 }
+
+const idOf = ({ id }: StoredAgent): string => id
