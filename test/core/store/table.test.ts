@@ -1,8 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { hash32 } from '../../../packages/core/src/random.ts'
 import { ChangeLog } from '../../../packages/core/src/store/change-log.ts'
 import { Names } from '../../../packages/core/src/store/names.ts'
 import { AHEAD, HandleTable } from '../../../packages/core/src/table.ts'
+
+interface Entry {
+  readonly key: string
+  readonly n: number
+}
+
+const newLog = (): ChangeLog<Entry> => new ChangeLog(({ key }) => key)
 
 describe('HandleTable', () => {
   it('finds every handle through growth and removal, and reuses handles', () => {
@@ -45,24 +53,32 @@ describe('looking ahead', () => {
     const keys = fc.array(key, { maxLength: 40 })
     fc.assert(
       fc.property(keys, keys, keys, (added, removed, asked) => {
-        const names = new Names()
-        for (const name of added) if (names.find(name) < 0) names.add(name)
-        for (const name of removed) if (names.find(name) >= 0) names.remove(names.find(name))
-        const found = new Int32Array(AHEAD)
-        names.guessEach(asked, found)
-        expect([...found.subarray(0, asked.length)]).toEqual(asked.map((name) => names.find(name)))
+        const table = new HandleTable()
+        const live = new Map<string, number>()
+        for (const name of added) if (!live.has(name)) live.set(name, table.add(hash32(name)))
+        for (const name of removed) {
+          if (live.has(name)) table.remove(live.get(name) as number)
+          live.delete(name)
+        }
+        const found = new Int32Array(asked.length)
+        table.findEach(
+          Uint32Array.from(asked, (name) => hash32(name)),
+          found,
+          asked.length,
+        )
+        expect([...found]).toEqual(asked.map((name) => live.get(name) ?? -1))
       }),
       { numRuns: 300 },
     )
   })
 
   it('reads as many buckets as there are, however many are to be added', () => {
-    const log = new ChangeLog<number>()
+    const log = newLog()
     const keys = Array.from({ length: AHEAD }, (_, i) => `k${i}`)
     log.lookAhead(keys)
-    keys.forEach((key, i) => log.set(key, i, i + 1))
+    keys.forEach((key, n) => log.set(key, { key, n }, n + 1))
     log.lookAhead(keys)
-    expect([log.size, log.get('k0'), log.get('k255')]).toEqual([AHEAD, 0, 255])
+    expect([log.size, log.get('k0')?.n, log.get('k255')?.n]).toEqual([AHEAD, 0, 255])
   })
 })
 
@@ -80,18 +96,18 @@ describe('Names', () => {
 })
 
 describe('ChangeLog', () => {
-  const changes = (log: ChangeLog<number>, since: number): [string, number | null][] => {
+  const changes = (log: ChangeLog<Entry>, since: number): [string, number | null][] => {
     const found: [string, number | null][] = []
-    log.since(since, (key, value) => found.push([key, value]))
+    log.since(since, (key, value) => found.push([key, value?.n ?? null]))
     return found.reverse()
   }
 
   it('gives what changed since a version, once, in order of the last change', () => {
-    const log = new ChangeLog<number>()
-    log.set('a', 1, 1)
-    log.set('b', 2, 2)
-    log.set('c', 3, 3)
-    log.set('a', 4, 4)
+    const log = newLog()
+    log.set('a', { key: 'a', n: 1 }, 1)
+    log.set('b', { key: 'b', n: 2 }, 2)
+    log.set('c', { key: 'c', n: 3 }, 3)
+    log.set('a', { key: 'a', n: 4 }, 4)
     log.set('b', null, 5)
     expect(changes(log, 0)).toEqual([
       ['c', 3],
@@ -99,17 +115,17 @@ describe('ChangeLog', () => {
       ['b', null],
     ])
     expect(changes(log, 4)).toEqual([['b', null]])
-    expect([log.size, log.get('b'), log.get('a'), log.oldest()?.key]).toEqual([2, null, 4, 'c'])
+    expect([log.size, log.get('b'), log.get('a')?.n, log.oldest()?.key]).toEqual([2, null, 4, 'c'])
   })
 
   it('forgets the oldest dead beyond 1,024 more than the living, and says from which version on', () => {
-    const log = new ChangeLog<number>()
+    const log = newLog()
     let version = 0
     for (let i = 0; i < 3_000; i++) {
-      log.set(`k${i}`, i, ++version)
+      log.set(`k${i}`, { key: `k${i}`, n: i }, ++version)
       log.set(`k${i}`, null, ++version)
     }
-    log.set('live', 1, ++version)
+    log.set('live', { key: 'live', n: 1 }, ++version)
     expect(changes(log, 0)).toHaveLength(1_025)
     expect(log.floor).toBe(2 * (3_000 - 1_024))
   })
@@ -122,13 +138,13 @@ describe('ChangeLog', () => {
     )
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), fc.nat(60), (steps, since) => {
-        const log = new ChangeLog<number>()
+        const log = newLog()
         let naive: { key: string; value: number | null; version: number }[] = []
         steps.forEach(([key, value, drop], i) => {
           naive = naive.filter((entry) => entry.key !== key)
           if (drop && value === null) log.drop(key)
           else {
-            log.set(key, value, i + 1)
+            log.set(key, value === null ? null : { key, n: value }, i + 1)
             naive.push({ key, value, version: i + 1 })
           }
         })

@@ -1,10 +1,11 @@
 import { LongList } from '../list.ts'
-import { AHEAD } from '../table.ts'
-import { Names } from './names.ts'
+import { hash32 } from '../random.ts'
+import { AHEAD, HandleTable } from '../table.ts'
 
 const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
+const HASHES = new Uint32Array(AHEAD)
 const ENTRIES = new Int32Array(AHEAD)
 /** So many dead entries are remembered beside as many as live. */
 const MOST_DEAD = 1_024
@@ -12,11 +13,14 @@ const MOST_DEAD = 1_024
 /**
  * Values by key, in the order of their last change, so that "what changed since" costs what it answers.
  * A dead entry (its value is gone) is kept for those who have yet to hear of it; the oldest go first, and raise `floor`:
- * who has seen nothing since before the floor must start anew. About 45 bytes an entry; no call is slower than O(1), amortised.
+ * who has seen nothing since before the floor must start anew. A value knows its own key, so that none is kept beside it.
+ * About 35 bytes an entry; no call is slower than O(1), amortised.
  */
-export class ChangeLog<T> {
-  readonly #keys = new Names()
-  readonly #values: LongList<T> = new LongList()
+export class ChangeLog<T extends object> {
+  readonly #keyOf: (value: T) => string
+  readonly #table = new HandleTable()
+  /** By entry: its value, or the key of a dead one. */
+  readonly #values: LongList<T | string> = new LongList()
   readonly #versions: Float64Array[] = []
   /** Per entry: the one before and the one after it in order of change, plus one. */
   readonly #links: Uint32Array[] = []
@@ -30,6 +34,10 @@ export class ChangeLog<T> {
   /** A sum of no meaning: what came to nothing the engine would not read. */
   ahead = 0
 
+  constructor(keyOf: (value: T) => string) {
+    this.#keyOf = keyOf
+  }
+
   /** Live entries. */
   get size(): number {
     return this.#live
@@ -42,7 +50,7 @@ export class ChangeLog<T> {
 
   get(key: string): T | null {
     if (this.#live === 0) return null
-    const entry = this.#keys.find(key)
+    const entry = this.#find(key, hash32(key))
     return entry < 0 ? null : this.#valueAt(entry)
   }
 
@@ -50,7 +58,7 @@ export class ChangeLog<T> {
   oldest(): { readonly key: string; readonly value: T } | null {
     for (let entry = this.#first; entry >= 0; entry = this.#after(entry)) {
       const value = this.#valueAt(entry)
-      if (value !== null) return { key: this.#keys.at(entry), value }
+      if (value !== null) return { key: this.#keyOf(value), value }
     }
     return null
   }
@@ -60,13 +68,14 @@ export class ChangeLog<T> {
    * memory ten times, one after the other; read ahead for many keys, the waits overlap.
    */
   lookAhead(keys: readonly string[]): void {
-    this.#keys.guessEach(keys, ENTRIES)
+    for (let i = 0; i < keys.length; i++) HASHES[i] = hash32(keys[i])
+    this.#table.findEach(HASHES, ENTRIES, keys.length)
     let read = 0
     for (let i = 0; i < keys.length; i++) {
       const entry = ENTRIES[i]
       if (entry < 0) continue
       read += this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] + this.#before(entry)
-      if (this.#valueAt(entry) !== null) read++
+      read += this.#keyAt(entry).length
     }
     for (let i = 0; i < keys.length; i++) {
       const entry = ENTRIES[i]
@@ -81,12 +90,13 @@ export class ChangeLog<T> {
 
   /** Sets a value, or with null ends it, as the newest change. Versions must rise. */
   set(key: string, value: T | null, version: number): void {
-    let entry = this.#keys.find(key)
-    if (entry < 0) entry = this.#add(key)
+    const hash = hash32(key)
+    let entry = this.#find(key, hash)
+    if (entry < 0) entry = this.#add(key, hash)
     else this.#unlink(entry)
     const before = this.#valueAt(entry)
     this.#live += (value === null ? 0 : 1) - (before === null ? 0 : 1)
-    this.#values.set(entry, value)
+    this.#values.set(entry, value ?? key)
     this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = version
     this.#append(entry)
     if (value !== null) return
@@ -96,7 +106,7 @@ export class ChangeLog<T> {
 
   /** Removes an entry without a word to anyone. */
   drop(key: string): void {
-    const entry = this.#keys.find(key)
+    const entry = this.#find(key, hash32(key))
     if (entry >= 0) this.#remove(entry)
   }
 
@@ -105,17 +115,25 @@ export class ChangeLog<T> {
     for (let entry = this.#last; entry >= 0; entry = this.#before(entry)) {
       const changed = this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK]
       if (changed <= version) return
-      visit(this.#keys.at(entry), this.#valueAt(entry), changed)
+      visit(this.#keyAt(entry), this.#valueAt(entry), changed)
     }
   }
 
-  #add(key: string): number {
-    const entry = this.#keys.add(key)
+  #find(key: string, hash: number): number {
+    const table = this.#table
+    for (let entry = table.first(hash); entry >= 0; entry = table.next(entry)) {
+      if (table.hashOf(entry) === hash && this.#keyAt(entry) === key) return entry
+    }
+    return -1
+  }
+
+  #add(key: string, hash: number): number {
+    const entry = this.#table.add(hash)
     if (entry >>> CHUNK_BITS === this.#versions.length) {
       this.#versions.push(new Float64Array(CHUNK))
       this.#links.push(new Uint32Array(CHUNK * 2))
     }
-    this.#values.set(entry, null)
+    this.#values.set(entry, key)
     return entry
   }
 
@@ -124,7 +142,7 @@ export class ChangeLog<T> {
     this.#unlink(entry)
     this.#values.set(entry, null)
     this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = 0
-    this.#keys.remove(entry)
+    this.#table.remove(entry)
   }
 
   #prune(): void {
@@ -145,7 +163,13 @@ export class ChangeLog<T> {
   }
 
   #valueAt(entry: number): T | null {
-    return this.#values.get(entry)
+    const value = this.#values.get(entry)
+    return typeof value === 'string' ? null : value
+  }
+
+  #keyAt(entry: number): string {
+    const value = this.#values.get(entry) as T | string
+    return typeof value === 'string' ? value : this.#keyOf(value)
   }
 
   #before(entry: number): number {

@@ -8,6 +8,16 @@ import type { AgentChange, AgentChanges } from './store.ts'
 /** Breakers and excluded exits of agents that were never put: so many beside the fleet's own. */
 const MOST_STRANGERS = 1_024
 
+interface Breaker {
+  readonly id: string
+  readonly breaker: AgentBreaker
+}
+
+interface ExcludedExit {
+  readonly exit: string
+  readonly untilMs: number
+}
+
 interface Versioned {
   readonly version: number
   readonly change: AgentChange
@@ -15,10 +25,10 @@ interface Versioned {
 
 /** Agents, their breakers and the exits that are excluded everywhere, each in order of change, under one count of versions. */
 export class MemoryFleet {
-  readonly #agents = new ChangeLog<StoredAgent>()
-  readonly #breakers = new ChangeLog<AgentBreaker>()
+  readonly #agents = new ChangeLog<StoredAgent>(idOf)
+  readonly #breakers = new ChangeLog<Breaker>(idOf)
   /** Manual exclusions for every domain: the instant that each ends. */
-  readonly #exits = new ChangeLog<number>()
+  readonly #exits = new ChangeLog<ExcludedExit>(({ exit }) => exit)
   readonly #maxAgents: number
   #version = 0
   #quiet: AgentChanges = { version: 0, reset: false, changes: [] }
@@ -69,11 +79,12 @@ export class MemoryFleet {
   }
 
   breaker(agentId: string): AgentBreaker | null {
-    return this.#breakers.get(agentId)
+    return this.#breakers.get(agentId)?.breaker ?? null
   }
 
   setBreaker(agentId: string, breaker: AgentBreaker | null): void {
-    this.#breakers.set(agentId, breaker, ++this.#version)
+    const named = breaker === null ? null : { id: agentId, breaker }
+    this.#breakers.set(agentId, named, ++this.#version)
     if (this.#breakers.size <= this.#maxAgents + MOST_STRANGERS) return
     const oldest = this.#breakers.oldest()
     if (oldest !== null) this.#breakers.set(oldest.key, null, ++this.#version)
@@ -81,8 +92,7 @@ export class MemoryFleet {
 
   isExcluded(exit: string, nowMs: number): boolean {
     if (this.#exits.size === 0) return false
-    const untilMs = this.#exits.get(exit)
-    return untilMs !== null && nowMs < untilMs
+    return nowMs < (this.#exits.get(exit)?.untilMs ?? -Infinity)
   }
 
   excludeExit(exit: string, untilMs: number, nowMs: number): void {
@@ -91,7 +101,7 @@ export class MemoryFleet {
       return
     }
     if (this.#exits.get(exit) === null) this.#makeRoomForExit(nowMs)
-    this.#exits.set(exit, untilMs, ++this.#version)
+    this.#exits.set(exit, { exit, untilMs }, ++this.#version)
   }
 
   restoreExit(exit: string): void {
@@ -116,13 +126,13 @@ export class MemoryFleet {
       if (agent !== null) told({ kind: 'put', agent }, at)
       else if (since > 0) told({ kind: 'removed', id }, at)
     })
-    this.#breakers.since(since, (id, breaker, at) => {
-      if (breaker !== null) told({ kind: 'breaker', id, breaker }, at)
+    this.#breakers.since(since, (id, named, at) => {
+      if (named !== null) told({ kind: 'breaker', id, breaker: named.breaker }, at)
       else if (since > 0)
         told({ kind: 'breaker', id, breaker: { failures: 0, downUntilMs: 0 } }, at)
     })
-    this.#exits.since(since, (exit, untilMs, at) => {
-      if (untilMs !== null) told({ kind: 'exit', exit, untilMs }, at)
+    this.#exits.since(since, (exit, excluded, at) => {
+      if (excluded !== null) told({ kind: 'exit', exit, untilMs: excluded.untilMs }, at)
       else if (since > 0) told({ kind: 'exit', exit, untilMs: 0 }, at)
     })
     found.sort((a, b) => a.version - b.version)
@@ -133,7 +143,7 @@ export class MemoryFleet {
   #makeRoomForExit(nowMs: number): void {
     for (let i = 0; i < 2; i++) {
       const oldest = this.#exits.oldest()
-      if (oldest === null || nowMs < oldest.value) break
+      if (oldest === null || nowMs < oldest.value.untilMs) break
       this.#exits.set(oldest.key, null, ++this.#version)
     }
     if (this.#exits.size < this.#maxAgents + MOST_STRANGERS) return
@@ -144,4 +154,6 @@ export class MemoryFleet {
   }
 }
 
-const idOf = ({ id }: StoredAgent): string => id
+function idOf({ id }: { readonly id: string }): string {
+  return id
+}

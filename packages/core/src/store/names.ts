@@ -1,15 +1,11 @@
 import { LongList } from '../list.ts'
 import { hash32 } from '../random.ts'
-import { AHEAD, HandleTable } from '../table.ts'
-
-const HASHES = new Uint32Array(AHEAD)
+import { HandleTable } from '../table.ts'
 
 /** Strings to small integers and back; grows without a pause. About 20 bytes a name, the string aside. */
 export class Names {
   readonly #table = new HandleTable()
   readonly #names: LongList<string> = new LongList()
-  /** A sum of no meaning: what came to nothing the engine would not read. */
-  ahead = 0
 
   get size(): number {
     return this.#table.size
@@ -28,18 +24,6 @@ export class Names {
       if (table.hashOf(handle) === hash && this.at(handle) === name) return handle
     }
     return -1
-  }
-
-  /**
-   * Puts the handles of up to {@link AHEAD} names into `found`, or -1: of very many, several times faster than one by one.
-   * In four billion cases there is one where it is another name's: for looking ahead only.
-   */
-  guessEach(names: readonly string[], found: Int32Array): void {
-    for (let i = 0; i < names.length; i++) HASHES[i] = hash32(names[i])
-    this.#table.findEach(HASHES, found, names.length)
-    let read = 0
-    for (let i = 0; i < names.length; i++) if (found[i] >= 0) read += this.at(found[i]).length
-    this.ahead = read
   }
 
   /** Adds a name that `find` does not know. */
