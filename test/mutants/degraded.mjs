@@ -99,7 +99,7 @@ export const degraded = [
   {
     name: 'dropped-views-forget',
     file: `${SCHEDULER}/views.ts`,
-    find: "if (why === 'evict') onDrop(domain, knownBy(view))",
+    find: 'else onDrop(domain, knownBy(view))',
     replace: '',
     why: 'a view that makes room during an outage takes its exclusions along',
     tests,

@@ -7,15 +7,19 @@ export const AHEAD = 256
 
 /**
  * A hash table of integer handles that never rehashes at once: linear hashing (W. Litwin, 1980), one bucket split a time.
- * It holds hashes and chains alone; what a handle stands for, and whether it equals a key, is its owner's to say:
+ * It holds chains alone, and hashes; what a handle stands for, and whether it equals a key, is its owner's to say:
  * `for (let h = table.first(hash); h >= 0; h = table.next(h)) if (table.hashOf(h) === hash && ...) return h`.
- * Handles are small and reused. 8 bytes a handle and 2 to 3 for its bucket; O(1), the slowest call included.
+ * An owner to whom hashes are cheap gives them again (of any handle that is in the table), and they are not kept.
+ * Handles are small and reused. 4 bytes a handle, 4 for its hash, and 2 for its bucket; O(1), the slowest call included.
  */
 export class HandleTable {
   /** Per bucket: its first handle plus one, or 0. */
   readonly #heads: Uint32Array[] = [new Uint32Array(CHUNK)]
-  /** Per handle: its hash, and the next of its bucket (or of the free ones) plus one. */
+  /** Per handle: the next of its bucket (or of the free ones) plus one. */
   readonly #links: Uint32Array[] = []
+  /** Per handle: its hash, where they are kept. */
+  readonly #hashes: Uint32Array[] = []
+  readonly #ownersHash: ((handle: number) => number) | null
   #mask = 15
   /** The next bucket of the lower half to split; buckets are mask + 1 + split. */
   #split = 0
@@ -24,6 +28,10 @@ export class HandleTable {
   #free = 0
   /** A sum of no meaning: what came to nothing the engine would not read. */
   ahead = 0
+
+  constructor(hashOf: ((handle: number) => number) | null = null) {
+    this.#ownersHash = hashOf
+  }
 
   get size(): number {
     return this.#size
@@ -40,11 +48,12 @@ export class HandleTable {
   }
 
   next(handle: number): number {
-    return this.#links[handle >>> CHUNK_BITS][((handle & IN_CHUNK) << 1) | 1] - 1
+    return this.#links[handle >>> CHUNK_BITS][handle & IN_CHUNK] - 1
   }
 
   hashOf(handle: number): number {
-    return this.#links[handle >>> CHUNK_BITS][(handle & IN_CHUNK) << 1]
+    if (this.#ownersHash !== null) return this.#ownersHash(handle)
+    return this.#hashes[handle >>> CHUNK_BITS][handle & IN_CHUNK]
   }
 
   /**
@@ -75,17 +84,19 @@ export class HandleTable {
   }
 
   add(hash: number): number {
+    // Two handles to a bucket: memory and chain lengths both stay small. The new one is not among those that move.
+    if (++this.#size > (this.#mask + 1 + this.#split) * 2) this.#splitNext()
     let handle = this.#free - 1
     if (handle >= 0) this.#free = this.next(handle) + 1
     else {
       handle = this.#handles++
-      if ((handle & IN_CHUNK) === 0) this.#links.push(new Uint32Array(CHUNK * 2))
+      if ((handle & IN_CHUNK) === 0) {
+        this.#links.push(new Uint32Array(CHUNK))
+        if (this.#ownersHash === null) this.#hashes.push(new Uint32Array(CHUNK))
+      }
     }
-    this.#links[handle >>> CHUNK_BITS][(handle & IN_CHUNK) << 1] = hash
+    if (this.#ownersHash === null) this.#hashes[handle >>> CHUNK_BITS][handle & IN_CHUNK] = hash
     this.#push(this.#bucketOf(hash), handle)
-    this.#size++
-    // Three handles to two buckets: memory and chain lengths both stay small.
-    if (this.#size * 2 > (this.#mask + 1 + this.#split) * 3) this.#splitNext()
     return handle
   }
 
@@ -109,7 +120,7 @@ export class HandleTable {
   }
 
   #setNext(handle: number, next: number): void {
-    this.#links[handle >>> CHUNK_BITS][((handle & IN_CHUNK) << 1) | 1] = next + 1
+    this.#links[handle >>> CHUNK_BITS][handle & IN_CHUNK] = next + 1
   }
 
   #push(bucket: number, handle: number): void {

@@ -69,7 +69,7 @@ test('counts and selects as plain sets do, sparse and dense, on either side of t
       for (const { country, from, run, adds } of changes) {
         for (let local = from; local < Math.min(from + run, LENGTH); local++) {
           const position = country * COUNTRY + local
-          if (adds) set.add(position, LENGTH)
+          if (adds) set.put(position, 1, LENGTH)
           else set.delete(position)
           if (adds) naive.add(position)
           else naive.delete(position)
@@ -84,8 +84,8 @@ test('counts and selects as plain sets do, sparse and dense, on either side of t
 test('adds and deletes are once each, sparse and dense', () => {
   const set = new PositionSet()
   for (let local = 0; local < 400; local++) {
-    set.add(7 * COUNTRY + local, LENGTH)
-    set.add(7 * COUNTRY + local, LENGTH)
+    set.put(7 * COUNTRY + local, 1, LENGTH)
+    set.put(7 * COUNTRY + local, 1, LENGTH)
   }
   expect(set.size).toBe(400)
   set.delete(7 * COUNTRY)
@@ -96,12 +96,12 @@ test('adds and deletes are once each, sparse and dense', () => {
 
 test('an emptied or cleared set is as good as a new one', () => {
   const set = new PositionSet()
-  for (let local = 0; local < 400; local++) set.add(COUNTRY + local, LENGTH)
+  for (let local = 0; local < 400; local++) set.put(COUNTRY + local, 1, LENGTH)
   for (let local = 0; local < 400; local++) set.delete(COUNTRY + local)
   expectSame(set, new Set())
-  set.add(COUNTRY + 5, LENGTH)
+  set.put(COUNTRY + 5, 1, LENGTH)
   expectSame(set, new Set([COUNTRY + 5]))
-  for (let local = 0; local < 400; local++) set.add(local, LENGTH)
+  for (let local = 0; local < 400; local++) set.put(local, 1, LENGTH)
   set.clear()
   expectSame(set, new Set())
 })
@@ -111,7 +111,7 @@ test('few positions of a very long country stay a list, and select as many would
   const naive = new Set<number>()
   for (let i = 0; i < 300; i++) {
     const position = 250 * COUNTRY + ((i * 7919) % LENGTH)
-    set.add(position, 1_000_000)
+    set.put(position, 1, 1_000_000)
     naive.add(position)
   }
   expectSame(set, naive)

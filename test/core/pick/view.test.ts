@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { exitOf, type StoredAgent } from '../../../packages/core/src/pick/agent.ts'
+import { OwnBook } from '../../../packages/core/src/pick/book.ts'
 import { Fleet } from '../../../packages/core/src/pick/fleet.ts'
+import { parseGeo } from '../../../packages/core/src/geo/hint.ts'
+import { nameOf, Steps } from '../../../packages/core/src/pick/steps.ts'
 import { bitOf, type Cell } from '../../../packages/core/src/pick/localities.ts'
 import { View, type Judge, type Phase } from '../../../packages/core/src/pick/view.ts'
 import { applyTo, churn, fleetOf, numbersOf, put, type Churn } from './rig.ts'
@@ -23,6 +26,9 @@ const judge: Judge<Pair> = {
     return forgetMs !== undefined && nowMs < forgetMs ? forgetMs : Infinity
   },
 }
+
+const bookOf = (): OwnBook<Pair> =>
+  new OwnBook((pair, nowMs) => judge.phase(pair, nowMs) === 'available')
 
 /** What the view should hold, by asking every agent. */
 function expectTrue(
@@ -96,14 +102,14 @@ describe('a view', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const fleet = new Fleet()
-        const view = new View('shop.example', fleet, judge)
+        const view = new View('shop.example', fleet, judge, bookOf())
         const pairs = new Map<string, Pair>()
         let nowMs = 1
         for (const step of [...steps, { kind: 'look' } as const]) {
           if (step.kind === 'fleet') applyTo(fleet, step.change)
           else if (step.kind === 'time') nowMs += step.ms
           else if (step.kind === 'pair') {
-            view.catchUp()
+            view.catchUp(nowMs)
             // Pairs are told from now on, as the store tells them.
             const { exit } = step
             const pair = step.pair === null ? null : shifted(step.pair, nowMs)
@@ -111,8 +117,8 @@ describe('a view', () => {
             else pairs.set(exit, pair)
             view.apply(exit, pair, nowMs)
           } else {
-            view.catchUp()
-            view.drain(nowMs, Infinity)
+            view.catchUp(nowMs)
+            view.drainOn(nowMs, Infinity)
             expect(view.isDue(nowMs)).toBe(false)
             expectTrue(view, fleet, pairs, nowMs)
           }
@@ -130,17 +136,17 @@ describe('a view', () => {
       lon: i / 10,
     }))
     const fleet = fleetOf(agents)
-    const view = new View('shop.example', fleet, judge)
+    const view = new View('shop.example', fleet, judge, bookOf())
     const pairs = new Map([['a7', { untilMs: 100 }]])
     view.apply('a7', { untilMs: 100 }, 1)
     put(fleet, ...agents.map((agent) => ({ ...agent, country: 'AT' })))
-    view.catchUp()
+    view.catchUp(1)
     expectTrue(view, fleet, pairs, 1)
   })
 
   test('follows an agent from one exit to another, and leaves it be where nothing it reads has changed', () => {
     const fleet = fleetOf([{ id: 'a', exitIp: 'e1', country: 'DE' }])
-    const view = new View('shop.example', fleet, judge)
+    const view = new View('shop.example', fleet, judge, bookOf())
     view.apply('e1', { untilMs: 10 }, 1)
     for (const [exitIp, excluded] of [
       ['e2', 0],
@@ -149,7 +155,7 @@ describe('a view', () => {
       ['e1', 1],
     ] as const) {
       put(fleet, { id: 'a', country: 'DE', ...(exitIp !== undefined && { exitIp }) })
-      view.catchUp()
+      view.catchUp(1)
       expect(view.excluded.size).toBe(excluded)
     }
     const { version } = fleet
@@ -159,7 +165,7 @@ describe('a view', () => {
 
   test('lets go of so many that are due an instant, and says whether more is', () => {
     const fleet = fleetOf(['a', 'b', 'c'].map((id) => ({ id })))
-    const view = new View('shop.example', fleet, judge)
+    const view = new View('shop.example', fleet, judge, bookOf())
     for (const id of ['a', 'b', 'c']) view.apply(id, { untilMs: 10 }, 1)
     view.drain(9, 2)
     expect([view.isDue(9), view.excluded.size]).toEqual([false, 3])
@@ -168,31 +174,35 @@ describe('a view', () => {
     // Looking again at the same instant sees the same.
     view.drain(10, 2)
     expect([view.isDue(10), view.excluded.size]).toEqual([true, 1])
-    view.drain(10, Infinity)
+    view.drainOn(10, Infinity)
     expect([view.isDue(10), view.excluded.size]).toEqual([false, 0])
   })
 
   test('puts what it drains on probation before it forgets it', () => {
     const fleet = fleetOf([{ id: 'a' }])
-    const view = new View('shop.example', fleet, judge)
+    const view = new View('shop.example', fleet, judge, bookOf())
     view.apply('a', { untilMs: 10, forgetMs: 20 }, 1)
-    expect([view.phaseOf('a'), view.pickableAtMs('a')]).toEqual(['excluded', 10])
+    expect([view.phaseOf(0), view.pickableAtMs('a')]).toEqual(['excluded', 10])
     view.drain(10, 64)
-    expect([view.phaseOf('a'), view.pickableAtMs('a')]).toEqual(['probation', 0])
+    expect([view.phaseOf(0), view.pickableAtMs('a')]).toEqual(['probation', 0])
     expect([view.excluded.size, view.probation.size]).toEqual([1, 1])
     view.drain(20, 64)
-    expect([view.phaseOf('a'), view.size, view.recordOf('a')]).toEqual(['available', 0, null])
+    expect([view.phaseOf(0), view.excluded.size, view.recordOf('a')]).toEqual([
+      'available',
+      0,
+      null,
+    ])
   })
 
   test('visits what is excluded by the instant at which it is pickable, but not what is so now', () => {
-    const fleet = fleetOf([])
-    const view = new View('shop.example', fleet, judge)
+    const fleet = fleetOf(['a', 'b', 'c', 'p'].map((id) => ({ id })))
+    const view = new View('shop.example', fleet, judge, bookOf())
     view.apply('c', { untilMs: 30 }, 1)
     view.apply('a', { untilMs: 20 }, 1)
     view.apply('p', { untilMs: 0, forgetMs: 10 }, 1)
     view.apply('b', { untilMs: 25 }, 1)
-    const seen: [string, number][] = []
-    view.inOrder((exit, atMs) => seen.push([exit, atMs]) < 2)
+    const seen: [string | undefined, number][] = []
+    view.inOrder((agent, atMs) => seen.push([fleet.agents.get(agent)?.id, atMs]) < 2)
     expect(seen).toEqual([
       ['a', 20],
       ['b', 25],
@@ -200,18 +210,44 @@ describe('a view', () => {
     expect([...view.entries()].map(([exit]) => exit).sort()).toEqual(['a', 'b', 'c', 'p'])
   })
 
+  test('marks the squares of a country in which everyone is excluded, and no longer than that', () => {
+    const agents = Array.from({ length: 64 }, (_, i) => ({
+      id: `a${i}`,
+      country: 'DE',
+      lat: 50 + (i % 8) / 10,
+      lon: 10 + Math.floor(i / 8) / 10,
+    }))
+    const fleet = fleetOf([...agents, { id: 'far', country: 'AU', lat: -30, lon: 140 }])
+    const view = new View('shop.example', fleet, judge, bookOf())
+    const pairs = new Map(agents.map(({ id }) => [id, { untilMs: 100 }]))
+    for (const [id, pair] of pairs) view.apply(id, pair, 1)
+    expectTrue(view, fleet, pairs, 1)
+    const outward = new Steps(fleet)
+    const hint = parseGeo('50.1,10.1')
+    const walked = (): string[] => {
+      const names: string[] = []
+      outward.start(hint, view.dead)
+      for (let step = outward.next(); step !== null; step = outward.next()) {
+        names.push(nameOf(fleet, step))
+      }
+      return names
+    }
+    expect(walked()).toEqual(['AU/-30,140'])
+    view.apply('a9', null, 1)
+    expect(walked()).toContain('DE/50.1,10.1')
+    pairs.delete('a9')
+    expectTrue(view, fleet, pairs, 1)
+  })
+
   test('knows nothing once it is reset', () => {
-    const fleet = fleetOf([{ id: 'a', country: 'DE' }])
-    const view = new View('shop.example', fleet, judge)
-    view.apply('a', { untilMs: 10 }, 1)
+    const ids = ['a', 'b', 'c', 'd']
+    const fleet = fleetOf(ids.map((id) => ({ id, country: 'DE' })))
+    const view = new View('shop.example', fleet, judge, bookOf())
+    for (const id of ids) view.apply(id, { untilMs: 10 }, 1)
     expect(view.dead.size).toBeGreaterThan(0)
     view.reset()
-    expect([view.size, view.excluded.size, view.dead.size, view.phaseOf('a')]).toEqual([
-      0,
-      0,
-      0,
-      'available',
-    ])
+    expect([view.excluded.size, view.dead.size, view.phaseOf(0)]).toEqual([0, 0, 'available'])
+    expect([...view.entries()]).toEqual([])
     expect(view.isDue(100)).toBe(false)
   })
 })

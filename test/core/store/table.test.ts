@@ -13,38 +13,44 @@ interface Entry {
 const newLog = (): ChangeLog<Entry> => new ChangeLog(({ key }) => key)
 
 describe('HandleTable', () => {
-  it('finds every handle through growth and removal, and reuses handles', () => {
-    const table = new HandleTable()
-    const live = new Map<number, number>()
-    let state = 1
-    const next = (): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0)
-    for (let i = 0; i < 40_000; i++) {
-      if (live.size > 0 && next() % 3 === 0) {
-        const [handle] = live.keys()
-        table.remove(handle)
-        live.delete(handle)
-        continue
+  it.each(['keeps', 'is given'])(
+    'finds every handle through growth and removal where it %s hashes, and reuses handles',
+    (how) => {
+      const given: number[] = []
+      const table = new HandleTable(how === 'keeps' ? null : (handle) => given[handle])
+      const live = new Map<number, number>()
+      let state = 1
+      const next = (): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0)
+      for (let i = 0; i < 40_000; i++) {
+        if (live.size > 0 && next() % 3 === 0) {
+          const [handle] = live.keys()
+          table.remove(handle)
+          live.delete(handle)
+          continue
+        }
+        // Few distinct hashes, so that chains are long now and then.
+        const hash = i % 5 === 0 ? 7 : next()
+        const handle = table.add(hash)
+        expect(live.has(handle)).toBe(false)
+        live.set(handle, hash)
+        given[handle] = hash
       }
-      // Few distinct hashes, so that chains are long now and then.
-      const hash = i % 5 === 0 ? 7 : next()
-      const handle = table.add(hash)
-      expect(live.has(handle)).toBe(false)
-      live.set(handle, hash)
-    }
-    expect(table.size).toBe(live.size)
-    expect(table.handles).toBeLessThan(25_000)
-    const sevens = new Set<number>()
-    for (let h = table.first(7); h >= 0; h = table.next(h)) if (table.hashOf(h) === 7) sevens.add(h)
-    for (const [handle, hash] of live) {
-      if (hash === 7) {
-        if (!sevens.has(handle)) expect.fail(`${handle} is lost`)
-        continue
+      expect(table.size).toBe(live.size)
+      expect(table.handles).toBeLessThan(25_000)
+      const sevens = new Set<number>()
+      for (let h = table.first(7); h >= 0; h = table.next(h))
+        if (table.hashOf(h) === 7) sevens.add(h)
+      for (const [handle, hash] of live) {
+        if (hash === 7) {
+          if (!sevens.has(handle)) expect.fail(`${handle} is lost`)
+          continue
+        }
+        let found = table.first(hash)
+        while (found >= 0 && found !== handle) found = table.next(found)
+        if (found !== handle) expect.fail(`${handle} is lost`)
       }
-      let found = table.first(hash)
-      while (found >= 0 && found !== handle) found = table.next(found)
-      if (found !== handle) expect.fail(`${handle} is lost`)
-    }
-  })
+    },
+  )
 })
 
 describe('looking ahead', () => {

@@ -1,165 +1,117 @@
+// hot path: every pick of a domain that excludes anybody counts and selects here.
 import { CountryCounts } from './country-counts.ts'
 import { CountedBits, selectDifference } from './positions.ts'
+import { COUNTRY_SHIFT, LOCAL_MASK, Runs } from './runs.ts'
 
-/** A position: the index of a country in the high byte, a place in its range in the low 24 bits. */
-export const COUNTRY_SHIFT = 24
-export const LOCAL_MASK = 0xffffff
+export { COUNTRY_SHIFT, LOCAL_MASK } from './runs.ts'
 
-/** Sparse countries cost 4 bytes a position; beyond this share of the country's range a bitmap costs less to change. */
+/** Beyond this share of a country's range, and this many, a bitmap is kept as well: it counts and selects faster. */
 const DENSE_SHARE = 1 / 128
 const LEAST_DENSE = 256
 
 /**
- * A domain's set of positions: one sorted list while they are few, a counted bitmap for each country where they are many.
- * Every position in it must be up in the fleet: the fleet's counts less these are the healthy.
+ * A domain's set of positions, each with the instant of its next change: sorted runs, and for each country where they are many a counted
+ * bitmap beside them. Every position in it must be up in the fleet: the fleet's counts less these are the healthy.
+ * One object and not two, for there is one a domain.
  */
-export class PositionSet {
-  #sorted = new Uint32Array(8)
-  #length = 0
-  readonly #dense: Map<number, CountedBits> = new Map()
-  #size = 0
-  /** By country; made with the first position. */
+export class PositionSet extends Runs {
+  #dense: Map<number, CountedBits> | null = null
+  /** By country; made when one run no longer holds them all. */
   #counts: CountryCounts | null = null
 
-  get size(): number {
-    return this.#size
+  override has(position: number): boolean {
+    const dense = this.#denseIn(position >>> COUNTRY_SHIFT)
+    return dense === undefined ? super.has(position) : dense.has(position & LOCAL_MASK)
   }
 
-  has(position: number): boolean {
-    const dense = this.#dense.get(position >>> COUNTRY_SHIFT)
-    if (dense !== undefined) return dense.has(position & LOCAL_MASK)
-    const at = this.#lowerBound(position)
-    return at < this.#length && this.#sorted[at] === position
-  }
-
-  /** Adds a position of a country whose range is `rangeLength` long. */
-  add(position: number, rangeLength: number): void {
+  /** Adds a position of a country whose range is `rangeLength` long, or sets its instant. Answers whether it is new. */
+  put(position: number, atMs: number, rangeLength: number): boolean {
+    if (!this.set(position, atMs)) return false
     const country = position >>> COUNTRY_SHIFT
-    const dense = this.#dense.get(country)
-    if (dense !== undefined) {
-      if (dense.add(position & LOCAL_MASK)) this.#count(country, 1)
-      return
-    }
-    const at = this.#lowerBound(position)
-    if (at < this.#length && this.#sorted[at] === position) return
-    if (this.#length === this.#sorted.length) this.#sorted = resized(this.#sorted, this.#length * 2)
-    this.#sorted.copyWithin(at + 1, at, this.#length)
-    this.#sorted[at] = position
-    this.#length++
-    this.#count(country, 1)
-    if (this.#length > LEAST_DENSE) this.#promoteIfMany(country, rangeLength)
+    if (this.#counts !== null) this.#counts.add(country, 1)
+    else if (!this.isShort) this.#countAll()
+    const dense = this.#denseIn(country)
+    if (dense !== undefined) dense.add(position & LOCAL_MASK)
+    else if (this.#counts !== null) this.#promoteIfMany(country, rangeLength)
+    return true
   }
 
-  delete(position: number): void {
+  /** Takes a position out. Answers whether it was in. */
+  override delete(position: number): boolean {
+    if (!super.delete(position)) return false
     const country = position >>> COUNTRY_SHIFT
-    const dense = this.#dense.get(country)
+    if (this.#counts !== null) this.#counts.add(country, -1)
+    const dense = this.#denseIn(country)
     if (dense !== undefined) {
-      if (!dense.delete(position & LOCAL_MASK)) return
-      this.#count(country, -1)
-      if (dense.count === 0) this.#dense.delete(country)
-      return
+      dense.delete(position & LOCAL_MASK)
+      if (dense.count === 0) this.#dense?.delete(country)
     }
-    const at = this.#lowerBound(position)
-    if (at >= this.#length || this.#sorted[at] !== position) return
-    this.#sorted.copyWithin(at, at + 1, this.#length)
-    this.#length--
-    this.#count(country, -1)
-    if (this.#length < this.#sorted.length >>> 2 && this.#length >= 8) {
-      this.#sorted = resized(this.#sorted, this.#length * 2)
-    }
+    if (this.size === 0) this.clear()
+    return true
   }
 
-  clear(): void {
-    this.#sorted = new Uint32Array(8)
-    this.#length = 0
-    this.#dense.clear()
-    this.#size = 0
+  override clear(): void {
+    super.clear()
+    this.#dense = null
     this.#counts = null
   }
 
   /** How many are in a country. */
   countIn(country: number): number {
-    return this.#counts === null ? 0 : this.#counts.of(country)
+    if (this.#counts !== null) return this.#counts.of(country)
+    return this.size === 0 ? 0 : this.count(country * 0x1000000, (country + 1) * 0x1000000)
   }
 
   /** How many are in the countries below one. */
   countBelow(country: number): number {
-    return this.#counts === null ? 0 : this.#counts.below(country)
+    if (this.#counts !== null) return this.#counts.below(country)
+    return this.size === 0 ? 0 : this.shortBelow(country * 0x1000000)
   }
 
   /** How many are in a country from `start` to below `end`. */
   countBetween(country: number, start: number, end: number): number {
-    const dense = this.#dense.get(country)
+    const dense = this.#denseIn(country)
     if (dense !== undefined) return dense.rank(end) - dense.rank(start)
-    if (this.#length === 0) return 0
-    const from = this.#lowerBound(country * 0x1000000 + start)
-    if (from === this.#length) return 0
-    return this.#lowerBound(country * 0x1000000 + end) - from
+    return this.count(country * 0x1000000 + start, country * 0x1000000 + end)
   }
 
   /** The k-th (from 0) of a country that `all` has and this set has not, as its place in the country's range. */
   selectOutside(all: CountedBits, country: number, k: number): number {
-    const dense = this.#dense.get(country)
+    const dense = this.#denseIn(country)
     if (dense !== undefined) return selectDifference(all, dense, k)
-    const from = this.#lowerBound(country * 0x1000000)
-    const to = this.#lowerBound((country + 1) * 0x1000000)
-    // all.rank(p_j) - j healthy ones stand before the j-th excluded: it grows with j, so search for the last one <= k.
-    let low = from
-    let high = to
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (all.rank(this.#sorted[middle] & LOCAL_MASK) - (middle - from) <= k) low = middle + 1
-      else high = middle
-    }
-    return all.select(k + (low - from))
+    return all.select(k + this.countBefore(all, country * 0x1000000, this.countIn(country), k))
   }
 
   /** The k-th (from 0) of a country in this set, as its place in the country's range. */
   select(country: number, k: number): number {
-    const dense = this.#dense.get(country)
+    const dense = this.#denseIn(country)
     if (dense !== undefined) return dense.select(k)
-    return this.#sorted[this.#lowerBound(country * 0x1000000) + k] & LOCAL_MASK
+    return this.nth(country * 0x1000000, k) & LOCAL_MASK
   }
 
-  /** Every position in it, in no particular order. */
-  *positions(): Generator<number> {
-    for (let i = 0; i < this.#length; i++) yield this.#sorted[i]
-    for (const [country, dense] of this.#dense) {
-      for (const local of dense.between(0, Infinity)) yield country * 0x1000000 + local
-    }
+  /** Every position in it, in order. */
+  positions(): Generator<number> {
+    return this.between(0, Infinity)
   }
 
-  #count(country: number, by: number): void {
-    this.#counts ??= new CountryCounts()
-    this.#counts.add(country, by)
-    this.#size += by
+  #denseIn(country: number): CountedBits | undefined {
+    return this.#dense === null ? undefined : this.#dense.get(country)
+  }
+
+  #countAll(): void {
+    const counts = (this.#counts = new CountryCounts())
+    for (const position of this.positions()) counts.add(position >>> COUNTRY_SHIFT, 1)
   }
 
   #promoteIfMany(country: number, rangeLength: number): void {
-    const from = this.#lowerBound(country * 0x1000000)
-    const to = this.#lowerBound((country + 1) * 0x1000000)
-    if (to - from <= LEAST_DENSE || to - from <= rangeLength * DENSE_SHARE) return
+    const count = this.countIn(country)
+    if (count <= LEAST_DENSE || count <= rangeLength * DENSE_SHARE) return
     const bits = new CountedBits()
-    for (let i = to - 1; i >= from; i--) bits.add(this.#sorted[i] & LOCAL_MASK)
-    this.#sorted.copyWithin(from, to, this.#length)
-    this.#length -= to - from
-    this.#dense.set(country, bits)
-  }
-
-  #lowerBound(position: number): number {
-    let low = 0
-    let high = this.#length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#sorted[middle] < position) low = middle + 1
-      else high = middle
+    // The last one first: the bitmap grows once.
+    bits.add(this.nth(country * 0x1000000, count - 1) & LOCAL_MASK)
+    for (const position of this.between(country * 0x1000000, (country + 1) * 0x1000000)) {
+      bits.add(position & LOCAL_MASK)
     }
-    return low
+    ;(this.#dense ??= new Map()).set(country, bits)
   }
-}
-
-function resized(array: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
-  const next = new Uint32Array(Math.max(size, 8))
-  next.set(array.length > size ? array.subarray(0, size) : array)
-  return next
 }

@@ -1,4 +1,4 @@
-import { exitOf, type StoredAgent } from './agent.ts'
+import { exitOf } from './agent.ts'
 import type { Fleet } from './fleet.ts'
 import { allowsPlace, isTooFar, refusalOf, type Query } from './query.ts'
 import type { Slots } from './slots.ts'
@@ -68,9 +68,9 @@ class Search {
   }
 
   byPair(): void {
-    this.#view.inOrder((exit, atMs) => {
+    this.#view.inOrder((agent, atMs) => {
       if (atMs >= this.bestMs) return false
-      this.#fleet.eachOfExit(exit, (agent) => this.#consider(agent))
+      this.#consider(agent)
       return true
     })
   }
@@ -104,7 +104,7 @@ class Search {
   hasFullOne(): boolean {
     for (const agent of this.#slots.full) {
       if (!this.#fleet.isUp(agent) || !this.#allows(agent)) continue
-      const phase = this.#view.phaseOf(exitOf(this.#fleet.agents.get(agent) as StoredAgent))
+      const phase = this.#view.phaseOf(agent)
       if (phase === 'available' || phase === 'probation') return true
     }
     return false

@@ -1,5 +1,7 @@
+// hot path: every pick reads here, and every report that changes a pair writes here.
+import { exitOf, type StoredAgent } from './agent.ts'
+import type { Book } from './book.ts'
 import { COUNTRY_SHIFT, PositionSet } from './excluded.ts'
-import { ExpiryHeap } from './expiry.ts'
 import { NOWHERE, type Fleet } from './fleet.ts'
 import { bitOf, type Cell, type Place } from './localities.ts'
 
@@ -13,16 +15,24 @@ export interface Judge<R> {
   nextMs(record: R, nowMs: number): number
 }
 
+/** A square of fewer agents is marked as dead only where a larger one around it is: looking at them costs less than a mark. */
+const LEAST_MARKED = 4
+
+/** Stands for all that is empty, so that it costs a domain nothing. */
+const NOBODY = new PositionSet()
+const NONE_DEAD: Map<Cell, number> = new Map()
+
 /**
  * What one domain excludes, as positions of the fleet: derived from the store's records, and rebuildable at any time.
- * `excluded` holds the positions of agents that are up and whose pair is not available; `probation` those of them that one probe may try.
+ * `excluded` holds the positions of agents that are up and whose pair is not available, each with the instant of its next change;
+ * `probation` those of them that one probe may try. The records themselves are in its book.
  */
 export class View<R> {
   readonly domain: string
   readonly excluded: PositionSet = new PositionSet()
-  readonly probation: PositionSet = new PositionSet()
+  probation: PositionSet = NOBODY
   /** Squares in which no agent is healthy, as bits of the square above: the walk outward passes over them. */
-  readonly dead: Map<Cell, number> = new Map()
+  dead: ReadonlyMap<Cell, number> = NONE_DEAD
   /** The domain's version in the store that this view has seen. */
   version = 0
   /** Picks since the last probe. */
@@ -32,109 +42,114 @@ export class View<R> {
   incidentEndsAtMs = 0
   readonly #fleet: Fleet
   readonly #judge: Judge<R>
+  readonly #book: Book<R>
   #fleetVersion: number
-  readonly #slots: Map<string, number> = new Map()
-  readonly #exits: string[] = []
-  readonly #records: (R | null)[] = []
-  readonly #phases: Phase[] = []
-  readonly #vacant: number[] = []
-  readonly #due: ExpiryHeap = new ExpiryHeap()
-  #drainedAtMs = -1
+  /** The newest instant that it has been told. */
+  #nowMs = 0
+  /** It has been drained at that instant. */
+  #isDrained = false
 
-  constructor(domain: string, fleet: Fleet, judge: Judge<R>) {
+  constructor(domain: string, fleet: Fleet, judge: Judge<R>, book: Book<R>) {
     this.domain = domain
     this.#fleet = fleet
     this.#judge = judge
+    this.#book = book
     this.#fleetVersion = fleet.version
   }
 
-  /** Exits that are not available. */
-  get size(): number {
-    return this.#slots.size
-  }
-
-  phaseOf(exit: string): Phase {
-    const slot = this.#slots.get(exit)
-    return slot === undefined ? 'available' : this.#phases[slot]
+  /** How an agent that is up stands, as of the last drain. */
+  phaseOf(agent: number): Phase {
+    const position = this.#fleet.positionOf(agent)
+    if (!this.excluded.has(position)) return 'available'
+    if (this.probation.has(position)) return 'probation'
+    const record = this.#book.get(
+      this.domain,
+      exitOf(this.#fleet.agents.get(agent) as StoredAgent),
+      this.#nowMs,
+    )
+    const isProbing = record !== null && this.#judge.phase(record, this.#nowMs) === 'probing'
+    return isProbing ? 'probing' : 'excluded'
   }
 
   /** The record of an exit that is not available. */
   recordOf(exit: string): R | null {
-    const slot = this.#slots.get(exit)
-    return slot === undefined ? null : this.#records[slot]
+    const record = this.#book.get(this.domain, exit, this.#nowMs)
+    if (record === null || this.#judge.phase(record, this.#nowMs) === 'available') return null
+    return record
   }
 
   /** When an exit's pair is pickable if nothing else happens: 0 if it is now. */
   pickableAtMs(exit: string): number {
-    const slot = this.#slots.get(exit)
-    if (slot === undefined || this.#phases[slot] === 'probation') return 0
-    return this.#due.at(slot)
+    const record = this.#book.get(this.domain, exit, this.#nowMs)
+    if (record === null) return 0
+    const phase = this.#judge.phase(record, this.#nowMs)
+    if (phase === 'available' || phase === 'probation') return 0
+    return this.#judge.nextMs(record, this.#nowMs)
   }
 
   /** Takes in what the store says of an exit now. O(agents of the exit * log n). */
   apply(exit: string, record: R | null, nowMs: number): void {
-    const phase = record === null ? 'available' : this.#judge.phase(record, nowMs)
-    let slot = this.#slots.get(exit)
-    if (record === null || phase === 'available') {
-      if (slot === undefined) return
-      this.#drop(exit, slot)
-      return
-    }
-    if (slot === undefined) {
-      slot = this.#vacant.pop() ?? this.#exits.length
-      this.#slots.set(exit, slot)
-      this.#exits[slot] = exit
-    }
-    this.#records[slot] = record
-    this.#phases[slot] = phase
-    this.#due.set(slot, this.#judge.nextMs(record, nowMs))
-    this.#fleet.eachOfExit(exit, (agent) => this.#mark(agent, phase))
+    this.#advance(nowMs)
+    this.#book.set(this.domain, exit, record, nowMs)
+    this.#mark(exit, record)
   }
 
   /** Whether something has fallen due. */
   isDue(nowMs: number): boolean {
-    return this.#due.firstAtMs <= nowMs
+    return this.excluded.firstAtMs <= nowMs
   }
 
-  /** Lets go of what has fallen due: at most `budget` exits an instant, so that looking twice in one instant sees the same. */
+  /** Lets go of what has fallen due: at most `budget` agents an instant, so that looking twice in one instant sees the same. */
   drain(nowMs: number, budget: number): void {
-    if (this.#drainedAtMs === nowMs && budget !== Infinity) return
-    this.#drainedAtMs = nowMs
-    for (let i = 0; i < budget && this.isDue(nowMs); i++) {
-      const slot = this.#due.first
-      this.apply(this.#exits[slot], this.#records[slot], nowMs)
-    }
+    this.#advance(nowMs)
+    if (this.#isDrained) return
+    this.#isDrained = true
+    this.drainOn(nowMs, budget)
   }
 
-  /** Visits exits that are not pickable, by the instant at which they are, until `visit` answers false. */
-  inOrder(visit: (exit: string, pickableAtMs: number) => boolean): void {
-    this.#due.inOrder((slot, atMs) =>
-      this.#phases[slot] === 'probation' ? true : visit(this.#exits[slot], atMs),
+  /** Lets go of up to `most` more agents that have fallen due. */
+  drainOn(nowMs: number, most: number): void {
+    this.#advance(nowMs)
+    for (let i = 0; i < most && this.isDue(nowMs); i++) this.#drainAt(this.excluded.first)
+  }
+
+  /** Lets go of up to `most` agents that have fallen due from one position to below another. Answers how many there were. */
+  drainBetween(start: number, end: number, nowMs: number, most: number): number {
+    this.#advance(nowMs)
+    let drained = 0
+    let position = this.excluded.firstDue(start, end, nowMs)
+    for (; position !== -1 && drained < most; drained++) {
+      this.#drainAt(position)
+      position = this.excluded.firstDue(position + 1, end, nowMs)
+    }
+    return drained
+  }
+
+  /** Visits agents that are not pickable, by an instant before which they are not so, until `visit` answers false. */
+  inOrder(visit: (agent: number, notBeforeMs: number) => boolean): void {
+    this.excluded.inOrder((position, atMs) =>
+      this.probation.has(position) ? true : visit(this.#fleet.at(position), atMs),
     )
   }
 
-  /** Every exit that is not available, with its record. */
-  *entries(): Generator<readonly [string, R]> {
-    for (const [exit, slot] of this.#slots) yield [exit, this.#records[slot] as R]
+  /** Every exit that may not be available, with its record. */
+  entries(): Iterable<readonly [string, R]> {
+    return this.#book.entries(this.domain, this.#nowMs)
   }
 
   /** Forgets all exits: the store is about to tell them anew. */
   reset(): void {
-    this.#slots.clear()
-    this.#exits.length = 0
-    this.#records.length = 0
-    this.#phases.length = 0
-    this.#vacant.length = 0
-    this.#due.clear()
+    this.#book.clear()
     this.#clearPositions()
   }
 
   /** Follows the agents that came, moved and went since the last look. */
-  catchUp(): void {
+  catchUp(nowMs: number): void {
+    this.#advance(nowMs)
     const behind = this.#fleet.version - this.#fleetVersion
     if (behind === 0) return
     const replayed =
-      behind <= 64 + 4 * this.#slots.size &&
+      behind <= 64 + 4 * this.excluded.size &&
       this.dead.size <= this.#fleet.gazetteer.pyramid.size &&
       this.#replay()
     if (!replayed) this.#rebuild()
@@ -151,77 +166,135 @@ export class View<R> {
     return healthy
   }
 
+  #drainAt(position: number): void {
+    const agent = this.#fleet.at(position)
+    const exit = exitOf(this.#fleet.agents.get(agent) as StoredAgent)
+    const record = this.#book.get(this.domain, exit, this.#nowMs)
+    this.#book.set(this.domain, exit, record, this.#nowMs)
+    if (this.#follow(agent, record)) this.#review(this.#fleet.placeOf(agent))
+  }
+
+  #advance(nowMs: number): void {
+    if (nowMs <= this.#nowMs) return
+    this.#nowMs = nowMs
+    this.#isDrained = false
+  }
+
   /** First all that left their positions, then all that stand somewhere: a place is judged when no trace of the former is left. */
   #replay(): boolean {
     const known = this.#fleet.replay(this.#fleetVersion, (_, before) => {
       if (before === NOWHERE) return
       this.excluded.delete(before)
-      this.probation.delete(before)
+      if (this.probation.size > 0) this.probation.delete(before)
     })
-    return known && this.#fleet.replay(this.#fleetVersion, (agent) => this.#follow(agent))
+    return known && this.#fleet.replay(this.#fleetVersion, (agent) => this.#meet(agent))
   }
 
-  #follow(agent: number): void {
+  /** An agent has come, or moved, or is up again. */
+  #meet(agent: number): void {
     const described = this.#fleet.agents.get(agent)
     if (described === null || !this.#fleet.isUp(agent)) return
-    this.#mark(agent, this.phaseOf(described.exitIp ?? described.id))
+    this.#follow(agent, this.#book.get(this.domain, exitOf(described), this.#nowMs))
+    this.#review(this.#fleet.placeOf(agent))
+  }
+
+  /** Puts an agent that is up where its pair's record says. Answers whether it is excluded that was not, or the reverse. */
+  #follow(agent: number, record: R | null): boolean {
+    const phase = record === null ? 'available' : this.#judge.phase(record, this.#nowMs)
+    return this.#put(agent, phase, record)
   }
 
   #rebuild(): void {
     this.#clearPositions()
-    for (const [exit, slot] of this.#slots) {
-      this.#fleet.eachOfExit(exit, (agent) => this.#mark(agent, this.#phases[slot]))
-    }
+    for (const [exit, record] of this.entries()) this.#mark(exit, record)
   }
 
   #clearPositions(): void {
     this.excluded.clear()
-    this.probation.clear()
-    this.dead.clear()
+    this.probation = NOBODY
+    this.dead = NONE_DEAD
   }
 
-  #drop(exit: string, slot: number): void {
-    this.#slots.delete(exit)
-    this.#records[slot] = null
-    this.#due.remove(slot)
-    this.#vacant.push(slot)
-    this.#fleet.eachOfExit(exit, (agent) => this.#mark(agent, 'available'))
+  #mark(exit: string, record: R | null): void {
+    const phase = record === null ? 'available' : this.#judge.phase(record, this.#nowMs)
+    if (phase === 'available' && this.excluded.size === 0) return
+    const fleet = this.#fleet
+    fleet.eachOfExit(exit, (agent) => {
+      if (fleet.isUp(agent) && this.#put(agent, phase, record)) this.#review(fleet.placeOf(agent))
+    })
   }
 
-  #mark(agent: number, phase: Phase): void {
-    if (!this.#fleet.isUp(agent)) return
+  #put(agent: number, phase: Phase, record: R | null): boolean {
     const position = this.#fleet.positionOf(agent)
-    const length = this.#fleet.ranges.open(position >>> COUNTRY_SHIFT).length
-    if (phase === 'available') this.excluded.delete(position)
-    else this.excluded.add(position, length)
-    if (phase === 'probation') this.probation.add(position, length)
-    else if (this.probation.size > 0) this.probation.delete(position)
-    this.#review(this.#fleet.placeOf(agent))
+    if (phase !== 'probation' && this.probation.size > 0) this.probation.delete(position)
+    if (phase === 'available' || record === null) return this.excluded.delete(position)
+    const atMs = this.#judge.nextMs(record, this.#nowMs)
+    const { length } = this.#fleet.ranges.open(position >>> COUNTRY_SHIFT)
+    if (phase === 'probation') {
+      if (this.probation === NOBODY) this.probation = new PositionSet()
+      this.probation.put(position, atMs, length)
+    }
+    return this.excluded.put(position, atMs, length)
   }
 
   /** Keeps `dead` true for a place's square and those above it. */
   #review(place: Place): void {
-    const cell = place.cell
+    const { cell } = place
     if (cell === null) return
+    // While no square is dead, so small a set can't have emptied this place.
+    if (this.dead.size === 0 && this.excluded.size < place.up) return
     if (this.healthyAt(place) > 0) this.#revive(cell)
-    else if (!cell.places.some((other) => this.healthyAt(other) > 0)) this.#bury(cell)
+    else if (!this.#lives(cell)) this.#bury(cell)
+  }
+
+  /** Whether somebody in a square is healthy. Squares that are marked as dead are not looked into. */
+  #lives(cell: Cell): boolean {
+    for (const place of cell.places) if (this.healthyAt(place) > 0) return true
+    const mask = this.dead.get(cell) ?? 0
+    for (const kid of cell.kids) {
+      if (kid.up > 0 && (mask & bitOf(kid)) === 0 && this.#lives(kid)) return true
+    }
+    return false
   }
 
   #revive(leaf: Cell): void {
     if (this.dead.size === 0) return
+    const dead = this.dead as Map<Cell, number>
     for (let cell = leaf; cell.parent !== null; cell = cell.parent) {
-      const mask = this.dead.get(cell.parent) ?? 0
+      const mask = dead.get(cell.parent) ?? 0
       if ((mask & bitOf(cell)) === 0) continue
-      if (mask === bitOf(cell)) this.dead.delete(cell.parent)
-      else this.dead.set(cell.parent, mask & ~bitOf(cell))
+      if (mask === bitOf(cell)) dead.delete(cell.parent)
+      else dead.set(cell.parent, mask & ~bitOf(cell))
     }
   }
 
+  /** Marks a square in which nobody is healthy, and those above it of which the same has become true. */
   #bury(leaf: Cell): void {
     for (let cell = leaf; cell.parent !== null; cell = cell.parent) {
-      const mask = (this.dead.get(cell.parent) ?? 0) | bitOf(cell)
-      this.dead.set(cell.parent, mask)
-      if (cell.parent.kids.some((kid) => kid.up > 0 && (mask & bitOf(kid)) === 0)) return
+      const { parent } = cell
+      if (cell.up >= LEAST_MARKED) this.#markDead(cell, parent)
+      const mask = this.dead.get(parent) ?? 0
+      for (const kid of parent.kids) {
+        if (kid === cell || kid.up === 0 || (mask & bitOf(kid)) !== 0) continue
+        // A larger square that is dead has been marked when its last agent was excluded.
+        if (kid.up >= LEAST_MARKED || this.#lives(kid)) return
+      }
+      if (parent.up >= LEAST_MARKED) this.#markKids(parent)
     }
+  }
+
+  /** Of a larger square that is dead, the small ones in it are marked as well: a walk that passes by reads the lowest marks only. */
+  #markKids(cell: Cell): void {
+    for (const kid of cell.kids) {
+      if (kid.up === 0 || kid.up >= LEAST_MARKED) continue
+      this.#markDead(kid, cell)
+      this.#markKids(kid)
+    }
+  }
+
+  #markDead(cell: Cell, parent: Cell): void {
+    if (this.dead === NONE_DEAD) this.dead = new Map()
+    const dead = this.dead as Map<Cell, number>
+    dead.set(parent, (dead.get(parent) ?? 0) | bitOf(cell))
   }
 }

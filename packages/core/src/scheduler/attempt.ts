@@ -4,7 +4,8 @@ import type { PairRecord } from '../health/record.ts'
 import type { Agent, StoredAgent } from '../pick/agent.ts'
 import { exhaustionOf } from '../pick/exhaustion.ts'
 import { distanceTo, type Query } from '../pick/query.ts'
-import { nameOf } from '../pick/steps.ts'
+import { releaseNearest } from '../pick/release.ts'
+import { nameOf, Steps } from '../pick/steps.ts'
 import type { View } from '../pick/view.ts'
 import { Walk, type Choice, type OnVisit } from '../pick/walk.ts'
 import type { Mode } from '../store/store.ts'
@@ -15,6 +16,10 @@ import type { Exhausted, PickCounts, Picked, PickRequest } from './requests.ts'
 import type { Roster } from './roster.ts'
 import type { Throttle } from './throttle.ts'
 import type { Views } from './views.ts'
+
+/** Agents that a walk which found nobody lets go of, whoever they are, before it is walked again: at first, and at last. */
+const FIRST_PORTION = 64
+const LAST_PORTION = 256
 
 const NOBODY: readonly string[] = Object.freeze([])
 
@@ -54,6 +59,7 @@ export class Attempts {
   readonly #roster: Roster
   readonly #views: Views
   readonly #walk: Walk
+  readonly #steps: Steps
   readonly #throttle: Throttle
   readonly #isDegraded: () => boolean
   readonly #isAsync: boolean
@@ -74,6 +80,7 @@ export class Attempts {
     this.#roster = roster
     this.#views = views
     this.#walk = new Walk(roster.fleet)
+    this.#steps = new Steps(roster.fleet)
     this.#throttle = throttle
     this.#isDegraded = isDegraded
     this.#isAsync = options.store.mode === 'async'
@@ -110,7 +117,7 @@ export class Attempts {
     const budget = this.#budget
     fleet.wake(nowMs, budget)
     slots.expire(nowMs, budget)
-    view.catchUp()
+    view.catchUp(nowMs)
     view.drain(nowMs, budget)
     return {
       plan,
@@ -128,7 +135,7 @@ export class Attempts {
   /** The walk of an attempt; where it finds nobody, lets go of all that is due and walks again. */
   choose(attempt: Attempt, onVisit: OnVisit | null): Choice | null {
     const { view, query, seed, nowMs } = attempt
-    view.catchUp()
+    view.catchUp(nowMs)
     if (!attempt.throttleWaived && this.#throttledUntilMs(attempt) > 0) return null
     const probeTurn = view.sinceProbe >= this.#options.probeSpacing
     const choice = this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
@@ -137,9 +144,16 @@ export class Attempts {
     if (!fleet.isDue(nowMs) && !slots.isDue(nowMs) && !view.isDue(nowMs)) return null
     fleet.wake(nowMs, Infinity)
     slots.expire(nowMs, Infinity)
-    view.catchUp()
-    view.drain(nowMs, Infinity)
-    return this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
+    view.catchUp(nowMs)
+    // A million that fall due in one instant need not all be let go for the first of them: after some, the nearest.
+    let most = FIRST_PORTION
+    for (let left = true; left; most *= 2) {
+      if (most <= LAST_PORTION) view.drainOn(nowMs, most)
+      else left = releaseNearest(this.#steps, view, query, fleet, nowMs, most / 8)
+      const found = this.#walk.choose(view, query, seed, nowMs, probeTurn, onVisit)
+      if (found !== null || !view.isDue(nowMs)) return found
+    }
+    return null
   }
 
   /** What a refusal says. */

@@ -152,7 +152,7 @@ class Witness {
     const described = fleet.agents.get(agent) as StoredAgent
     if (described.drained === true) return 'drained'
     if (fleet.resting.has(agent)) return 'resting'
-    const phase = view.phaseOf(exitOf(described))
+    const phase = view.phaseOf(agent)
     if (phase !== 'available') return phase
     return refusalOf(fleet, query, agent) ?? 'not_drawn'
   }

@@ -196,7 +196,7 @@ export class Scheduler<M extends Mode = 'sync'> {
     const nowMs = this.#time.nowMs()
     const health = andThen(this.#roster.follow(nowMs), () =>
       andThen(this.#views.freshest(key, nowMs), (view) => {
-        view.catchUp()
+        view.catchUp(nowMs)
         return healthOf(view, this.#roster, checked, nowMs)
       }),
     )
@@ -276,7 +276,8 @@ export class Scheduler<M extends Mode = 'sync'> {
     if (key === '*') return this.#roster.follow(nowMs)
     const listened = events.transition.hasSubscribers
     const ready = this.#views.ready(key)
-    if (ready === undefined && !listened) return
+    // Beside a store of this process a view grows with its domain, rather than all at once when it is asked for.
+    if (ready === undefined && !listened && this.#store.local !== true) return
     const fresh =
       ready === undefined ? this.#views.of(key, nowMs) : this.#views.refresh(ready, nowMs)
     return andThen(fresh, (view) => {

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { QUIET_MS } from '../health/incident.ts'
 import { join, stateAt, type PairRecord } from '../health/record.ts'
 import type { Fleet } from '../pick/fleet.ts'
+import { OwnBook, type Book } from '../pick/book.ts'
 import { View, type Judge } from '../pick/view.ts'
 import type { Change, Changes, Mode, Store } from '../store/store.ts'
 import { andThen } from './and-then.ts'
@@ -23,6 +24,31 @@ const judge: Judge<PairRecord> = {
   },
 }
 
+/** Building a view of fewer exclusions takes about a millisecond. */
+const LARGE = 4_096
+/** So many large ones are kept at most: of a store's 4,000,000 records that is all. */
+const MOST_LARGE = 1_000
+
+const isLarge = (view: View<PairRecord>): boolean => view.excluded.size >= LARGE
+
+const isAvailable = (record: PairRecord, nowMs: number): boolean =>
+  stateAt(record, nowMs).health === 'available'
+
+/** The records where they are: in a store of this process. */
+function bookOf(store: Store<'sync'>): Book<PairRecord> {
+  return {
+    get: (domain, exit, nowMs) => store.record?.(exit, domain, nowMs) ?? null,
+    *entries(domain, nowMs) {
+      for (const { exit, record } of store.exclusions(domain, 0, nowMs).changes) {
+        if (record !== null) yield [exit, record] as const
+      }
+    },
+    // The store has them.
+    set: () => undefined,
+    clear: () => undefined,
+  }
+}
+
 /** A store takes so many records at once. */
 const PORTION = 1_000
 
@@ -30,7 +56,12 @@ const PORTION = 1_000
 export class Views {
   readonly #store: Store
   readonly #fleet: Fleet
+  /** The store's own, where it lives in this process. */
+  readonly #book: Book<PairRecord> | null
   readonly #views: LRUCache<string, View<PairRecord>>
+
+  /** Those that would take long to build anew, and so do not make room for others. */
+  readonly #large: Map<string, View<PairRecord>> = new Map()
 
   /** `onDrop` is told what a view knows that is about to make room for another. */
   constructor(
@@ -41,10 +72,14 @@ export class Views {
   ) {
     this.#store = store
     this.#fleet = fleet
+    const isOpen = store.mode === 'sync' && store.local === true && store.record !== undefined
+    this.#book = isOpen ? bookOf(store as Store<'sync'>) : null
     this.#views = new LRUCache({
       max: maxViews,
       dispose: (view, domain, why) => {
-        if (why === 'evict') onDrop(domain, knownBy(view))
+        if (why !== 'evict') return
+        if (isLarge(view) && this.#large.size < MOST_LARGE) this.#large.set(domain, view)
+        else onDrop(domain, knownBy(view))
       },
     })
   }
@@ -54,11 +89,11 @@ export class Views {
    * known already is given as it is, and `acquire` has the last word.
    */
   of(domain: string, nowMs: number): View<PairRecord> | Promise<View<PairRecord>> {
-    let view = this.#views.get(domain)
+    let view = this.#views.get(domain) ?? this.#largeOne(domain)
     if (view === undefined) {
-      view = new View(domain, this.#fleet, judge)
+      view = new View(domain, this.#fleet, judge, this.#book ?? new OwnBook(isAvailable))
       this.#views.set(domain, view)
-    } else if (this.#store.mode === 'async') return this.#caughtUp(view)
+    } else if (this.#store.mode === 'async') return this.#caughtUp(view, nowMs)
     return this.refresh(view, nowMs)
   }
 
@@ -70,7 +105,7 @@ export class Views {
 
   /** The view of a domain if it is ready. */
   ready(domain: string): View<PairRecord> | undefined {
-    return this.#views.peek(domain)
+    return this.#views.peek(domain) ?? this.#large.get(domain)
   }
 
   /** Brings a view up to the store. */
@@ -84,7 +119,7 @@ export class Views {
 
   /** Takes in what the store says changed. An answer that a later one has overtaken is passed over. */
   absorb(view: View<PairRecord>, changes: Changes, nowMs: number): void {
-    view.catchUp()
+    view.catchUp(nowMs)
     const isStandIn = changes.version === 0 && !changes.reset
     // An incident may end by silence alone, which changes no version.
     view.incidentAtMs = changes.incident?.openedAtMs ?? 0
@@ -101,13 +136,22 @@ export class Views {
 
   /** Every view that is ready. */
   domains(): string[] {
-    return [...this.#views.keys()]
+    return [...this.#views.keys(), ...this.#large.keys()]
   }
 
   /** What the view of a domain knows, if it is ready. */
   known(domain: string): Known {
-    const view = this.#views.peek(domain)
+    const view = this.ready(domain)
     return view === undefined ? { records: [], incident: null } : knownBy(view)
+  }
+
+  /** A large view; one that is so no more is again one of many. */
+  #largeOne(domain: string): View<PairRecord> | undefined {
+    const view = this.#large.size === 0 ? undefined : this.#large.get(domain)
+    if (view === undefined || isLarge(view)) return view
+    this.#large.delete(domain)
+    this.#views.set(domain, view)
+    return view
   }
 
   /**
@@ -122,8 +166,8 @@ export class Views {
     }
   }
 
-  #caughtUp(view: View<PairRecord>): View<PairRecord> {
-    view.catchUp()
+  #caughtUp(view: View<PairRecord>, nowMs: number): View<PairRecord> {
+    view.catchUp(nowMs)
     return view
   }
 }

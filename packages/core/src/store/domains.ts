@@ -1,6 +1,5 @@
 import type { Watch } from '../health/incident.ts'
 import { QUIET_MS } from '../health/incident.ts'
-import type { Changes } from './store.ts'
 
 /** What a store keeps of a domain while anything is known of it, or on its way to it. */
 export interface Domain {
@@ -18,8 +17,6 @@ export interface Domain {
   /** Its record that changed last (or -1), and how many it has. */
   last: number
   records: number
-  /** What a caller who has seen `version` is told: kept, so that it costs nothing. */
-  quiet: Changes | null
 }
 
 /** Above so many domains, counts of those that have neither records nor leases are not kept. */
@@ -63,7 +60,6 @@ export class Domains {
       watch: null,
       last: -1,
       records: 0,
-      quiet: null,
     }
     this.#byHandle[handle] = domain
     this.#byName.set(name, domain)

@@ -23,7 +23,7 @@ import type {
 } from './store.ts'
 
 export interface MemoryHealthOptions {
-  /** Records of pairs: 1 to 100,000,000. Default 4,000,000 (64 bytes each). */
+  /** Records of pairs: 1 to 100,000,000. Default 4,000,000 (45 bytes each). */
   readonly maxRecords?: number
   /** Outstanding leases: 1 to 100,000,000. Default 1,000,000. */
   readonly maxLeases?: number
@@ -99,7 +99,8 @@ export class MemoryHealth {
     const { exit } = lease
     const slot = this.#leases.find(lease.id, nowMs)
     const known = this.#pairs.domain(lease.domain)
-    const before = this.#pairs.record(exit, known, nowMs)
+    const found = this.#pairs.find(exit, known)
+    const before = this.#pairs.read(found, nowMs)
     const stale = before !== null && lease.epoch < before.epoch
     const excludes = isExclusion(outcome.kind)
     if (slot < 0 && (stale || !excludes || nowMs - lease.pickedAtMs >= LATE_REPORT_MS)) {
@@ -117,11 +118,11 @@ export class MemoryHealth {
     const after = transition(before, event, nowMs, request.health)
     // All that may throw is behind: from here on the decision is carried out.
     const changed = after !== before
-    if (changed) this.#pairs.makeRoom(exit, known, nowMs)
+    if (changed) this.#pairs.makeRoom(found, nowMs)
     if (slot >= 0) this.#leases.free(slot)
     const pairDomain = known ?? this.#pairs.addDomain(domain, nowMs)
     this.#pairs.setWatch(pairDomain, watch, nowMs)
-    if (changed) this.#pairs.write(exit, pairDomain, after as PairRecord)
+    if (changed) this.#pairs.write(found, exit, pairDomain, after as PairRecord)
     const breaker = this.#trip(request, nowMs)
     const kind = stale ? 'stale' : 'applied'
     return this.#settled(kind, changed, after, breaker, pairDomain, viewVersion, nowMs)
@@ -144,16 +145,24 @@ export class MemoryHealth {
     return this.#pairs.changes(this.#pairs.domain(domain), sinceVersion, atMs)
   }
 
+  record(exit: string, domain: string, nowMs: number): PairRecord | null {
+    const known = this.#pairs.domain(domain)
+    return known === undefined
+      ? null
+      : this.#pairs.record(exit, known, Math.max(nowMs, this.#nowMs))
+  }
+
   merge(name: string, changes: readonly Change[], nowMs: number): void {
     const atMs = this.#advance(nowMs)
     for (const { exit, record } of changes) {
       if (record === null || atMs >= record.forgetAtMs) continue
       const known = this.#pairs.domain(name)
-      const before = this.#pairs.record(exit, known, atMs)
+      const found = this.#pairs.find(exit, known)
+      const before = this.#pairs.read(found, atMs)
       const after = join(before, record) as PairRecord
       if (before !== null && sameRecord(before, after)) continue
-      this.#pairs.makeRoom(exit, known, atMs)
-      this.#pairs.write(exit, known ?? this.#pairs.addDomain(name, atMs), after)
+      this.#pairs.makeRoom(found, atMs)
+      this.#pairs.write(found, exit, known ?? this.#pairs.addDomain(name, atMs), after)
     }
   }
 
@@ -207,10 +216,11 @@ export class MemoryHealth {
     const probe = epochToGo === ON_PROBATION
     let epoch = epochToGo
     if (probe) {
-      const before = this.#pairs.record(exit, domain, nowMs)
+      const found = this.#pairs.find(exit, domain)
+      const before = this.#pairs.read(found, nowMs)
       const event: PairEvent = { kind: 'probe', leaseId, deadlineMs }
       const after = transition(before, event, nowMs, health) as PairRecord
-      this.#pairs.write(exit, domain, after)
+      this.#pairs.write(found, exit, domain, after)
       epoch = after.epoch
     }
     this.#leases.take(leaseId, agentId, domain, deadlineMs, epoch, index, probe)
@@ -280,10 +290,11 @@ export class MemoryHealth {
 
   #byHand(exit: string, name: string, event: PairEvent, nowMs: number): void {
     const known = this.#pairs.domain(name)
-    const before = this.#pairs.record(exit, known, nowMs)
+    const found = this.#pairs.find(exit, known)
+    const before = this.#pairs.read(found, nowMs)
     const after = transition(before, event, nowMs, DEFAULT_HEALTH_POLICY) as PairRecord
-    this.#pairs.makeRoom(exit, known, nowMs)
-    this.#pairs.write(exit, known ?? this.#pairs.addDomain(name, nowMs), after)
+    this.#pairs.makeRoom(found, nowMs)
+    this.#pairs.write(found, exit, known ?? this.#pairs.addDomain(name, nowMs), after)
   }
 
   #makeRoomForLease(nowMs: number): void {

@@ -52,6 +52,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
     ),
     restore: (exit, domain, nowMs) => (check(), health.restore(exit, domain, nowMs)),
     exclusions: (domain, since, nowMs) => (check(), health.exclusions(domain, since, nowMs)),
+    record: (exit, domain, nowMs) => (check(), health.record(exit, domain, nowMs)),
     merge: (domain, changes, nowMs) => (check(), health.merge(domain, changes, nowMs)),
     putAgents: (agents) => (check(), health.putAgents(agents)),
     removeAgents: (ids) => (check(), health.removeAgents(ids)),

@@ -22,6 +22,7 @@ export const NOTHING: Changes = Object.freeze({
   changes: [],
   incident: null,
 })
+const NONE: Changes['changes'] = NOTHING.changes
 const START_ANEW: Changes = Object.freeze({ ...NOTHING, reset: true })
 
 /**
@@ -56,7 +57,16 @@ export class Pairs {
   }
 
   record(exit: string, domain: Domain | undefined, nowMs: number): PairRecord | null {
-    const handle = domain === undefined ? -1 : this.#records.find(exit, domain)
+    return this.read(this.find(exit, domain), nowMs)
+  }
+
+  /** Where a pair's record is, or -1: until the next sweep or write. */
+  find(exit: string, domain: Domain | undefined): number {
+    return domain === undefined ? -1 : this.#records.find(exit, domain)
+  }
+
+  /** The record that `find` has found. */
+  read(handle: number, nowMs: number): PairRecord | null {
     if (handle < 0) return null
     const record = this.#records.read(handle)
     return nowMs >= record.forgetAtMs ? null : record
@@ -75,12 +85,11 @@ export class Pairs {
   }
 
   /**
-   * Makes sure that the pair's record can be written, dropping what is forgotten if it must.
+   * Makes sure that the pair that `find` has looked for can be written, dropping what is forgotten if it must.
    * @throws OstlerError STORE_FULL when the records looked at (65,536 a call, each call the next) all still count
    */
-  makeRoom(exit: string, domain: Domain | undefined, nowMs: number): void {
-    if (this.#records.size < this.#maxRecords) return
-    if (domain !== undefined && this.#records.find(exit, domain) >= 0) return
+  makeRoom(found: number, nowMs: number): void {
+    if (found >= 0 || this.#records.size < this.#maxRecords) return
     if (this.sweep(SWEPT_FOR_ROOM, nowMs) > 0) return
     throw new OstlerError(
       'STORE_FULL',
@@ -88,10 +97,9 @@ export class Pairs {
     )
   }
 
-  /** Writes a record as its domain's newest change; `makeRoom` comes before. */
-  write(exit: string, domain: Domain, record: PairRecord): void {
-    let handle = this.#records.find(exit, domain)
-    if (handle < 0) handle = this.#records.add(exit, domain)
+  /** Writes a record, where `find` has found it, as its domain's newest change; `makeRoom` comes before. */
+  write(found: number, exit: string, domain: Domain, record: PairRecord): void {
+    const handle = found < 0 ? this.#records.add(exit, domain) : found
     this.#records.write(handle, record, domain, ++this.#version)
   }
 
@@ -113,11 +121,8 @@ export class Pairs {
     const { version, watch } = domain
     const incident = watch === null ? null : viewOf(incidentAt(watch, nowMs))
     if (sinceVersion === version) {
-      if (incident !== null) return { version, reset: false, changes: [], incident }
-      if (version === 0) return NOTHING
-      if (domain.quiet?.version === version) return domain.quiet
-      domain.quiet = Object.freeze({ ...NOTHING, version })
-      return domain.quiet
+      if (version === 0 && incident === null) return NOTHING
+      return { version, reset: false, changes: NONE, incident }
     }
     // A version from before the domain was known, or from an earlier life of it, says nothing of this one.
     const reset = sinceVersion !== 0 && (sinceVersion > version || sinceVersion <= domain.floor)

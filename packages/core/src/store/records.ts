@@ -1,60 +1,71 @@
 // hot path: every settle that changes a pair, and every acquire in a domain with exclusions, reads and writes here.
-import type { ExclusionReason, Health, PairRecord, Probe } from '../health/record.ts'
+import type { ExclusionReason, Health, PairRecord } from '../health/record.ts'
 import type { Domain, Domains } from './domains.ts'
 import { Names } from './names.ts'
 import type { Change } from './store.ts'
 import { HandleTable } from '../table.ts'
 
-const CHUNK_BITS = 9
+const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
 
-// A chunk's columns lie side by side, so that a record is three cache lines, and growth is one chunk at a time.
-const INSTANTS = 3
-const UNTIL = 0
-const STRIKE_AT = 1
-const VERSION = 2
-const WORDS = 6
+// A chunk's columns lie side by side, so that a record is one or two cache lines, and growth is one chunk at a time.
+const WORDS = 9
 const EXIT = 0
 const DOMAIN = 1
-const EPOCH = 2
-const FORGET_MINUTE = 3
-const BEFORE = 4
-const AFTER = 5
-const BYTES = 5
-const STRIKES = 0
-const RUNG = 1
-const OK_STREAK = 2
-const LIMITED_STREAK = 3
-const FLAGS = 4
+const FORGET_MINUTE = 2
+/** How long before the record is forgotten its untilMs is (or its manual exclusion's), and its strikeAtMs; NEVER for an instant of 0. */
+const UNTIL_BACK = 3
+const STRIKE_BACK = 4
+/** The lowest 32 bits: enough to tell how many changes ago it was. */
+const VERSION = 5
+const BEFORE = 6
+const AFTER = 7
+const BITS = 8
 
+// What is small shares a word: health 2 bits, reason 2, flags 3, rung 5, okStreak 4, strikes 8, limitedStreak 8.
 const HEALTHS: readonly Health[] = ['available', 'limited', 'unavailable']
 const REASONS: readonly ExclusionReason[] = ['rate_limited', 'challenged', 'blocked', 'manual']
-const HAS_PROBE = 16
-const HAS_MANUAL = 32
-const LIVE = 64
+const REASON_SHIFT = 2
+const LIVE = 1 << 4
+/** UNTIL_BACK is of the manual exclusion: there is no other. */
+const MANUAL = 1 << 5
+/** The record does not fit, and stands aside: one with a probe, with exclusions of both kinds, of unheard-of length or number. */
+const ASIDE = 1 << 6
+const RUNG_SHIFT = 7
+const MOST_RUNG = 31
+const OK_SHIFT = 12
+const MOST_OKS = 15
+const STRIKES_SHIFT = 16
+const LIMITED_SHIFT = 24
+const MOST_SHORT_EPOCH = 0xffff
+const NEVER = 0xffff_ffff
 const MINUTE_MS = 60_000
+const MOST_MINUTES = 0xffff_ffff
 
 interface Chunk {
-  readonly instants: Float64Array
   readonly words: Uint32Array
-  readonly bytes: Uint8Array
+  readonly epochs: Uint16Array
+  aside: (PairRecord | null)[] | null
 }
 
 /**
- * The truth of all pairs, packed: 64 bytes a record, its index included, the exit's name aside (once an exit, 24 bytes more).
+ * The truth of all pairs, packed: 45 bytes a record, its index included, the exit's name aside (once an exit, 24 bytes more).
  * A record is known by (exit, domain), and stands in its domain's list in order of change. Every call is O(1), growth included.
- * Probes and manual exclusions are few, and stand aside.
+ * What does not fit (probes, above all) is kept whole, and rare.
  */
 export class Records {
   readonly #exits = new Names()
   /** Records of each exit, by its handle. */
   readonly #uses: Uint32Array[] = []
-  readonly #table = new HandleTable()
   readonly #chunks: Chunk[] = []
-  readonly #probes = new Map<number, Probe>()
-  readonly #manuals = new Map<number, { readonly untilMs: number }>()
+  readonly #table = new HandleTable((handle) =>
+    pairHash(this.#word(handle, EXIT), this.#word(handle, DOMAIN)),
+  )
   #cursor = 0
+  /** The exit that was asked for last, and its handle: any string is at first a name without one. */
+  #asked: string | null = null
+  #askedHandle = -1
 
   get size(): number {
     return this.#table.size
@@ -63,12 +74,11 @@ export class Records {
   /** The pair's record, or -1. */
   find(exit: string, domain: Domain): number {
     if (domain.records === 0) return -1
-    const exitHandle = this.#exits.find(exit)
+    const exitHandle = this.#find(exit)
     if (exitHandle < 0) return -1
     const table = this.#table
-    const hash = pairHash(exitHandle, domain.handle)
-    for (let handle = table.first(hash); handle >= 0; handle = table.next(handle)) {
-      if (table.hashOf(handle) !== hash) continue
+    const first = table.first(pairHash(exitHandle, domain.handle))
+    for (let handle = first; handle >= 0; handle = table.next(handle)) {
       const { words } = this.#chunks[handle >>> CHUNK_BITS]
       const at = (handle & IN_CHUNK) * WORDS
       if (words[at + EXIT] === exitHandle && words[at + DOMAIN] === domain.handle) return handle
@@ -81,71 +91,82 @@ export class Records {
     const exitHandle = this.#useExit(exit)
     const handle = this.#table.add(pairHash(exitHandle, domain.handle))
     if (handle >>> CHUNK_BITS === this.#chunks.length) {
-      this.#chunks.push({
-        instants: new Float64Array(CHUNK * INSTANTS),
-        words: new Uint32Array(CHUNK * WORDS),
-        bytes: new Uint8Array(CHUNK * BYTES),
-      })
+      const words = new Uint32Array(CHUNK * WORDS)
+      this.#chunks.push({ words, epochs: new Uint16Array(CHUNK), aside: null })
     }
-    const { words, bytes } = this.#chunks[handle >>> CHUNK_BITS]
+    const { words } = this.#chunks[handle >>> CHUNK_BITS]
     const at = (handle & IN_CHUNK) * WORDS
     words[at + EXIT] = exitHandle
     words[at + DOMAIN] = domain.handle
-    bytes[(handle & IN_CHUNK) * BYTES + FLAGS] = LIVE
+    words[at + BITS] = LIVE
     this.#append(handle, domain)
     domain.records++
     return handle
   }
 
   read(handle: number): PairRecord {
-    const { instants, words, bytes } = this.#chunks[handle >>> CHUNK_BITS]
-    const instant = (handle & IN_CHUNK) * INSTANTS
-    const word = (handle & IN_CHUNK) * WORDS
-    const byte = (handle & IN_CHUNK) * BYTES
-    const flags = bytes[byte + FLAGS]
+    const { words, epochs, aside } = this.#chunks[handle >>> CHUNK_BITS]
+    const at = (handle & IN_CHUNK) * WORDS
+    const bits = words[at + BITS]
+    if ((bits & ASIDE) !== 0) return { ...(aside?.[handle & IN_CHUNK] as PairRecord) }
+    const forgetAtMs = words[at + FORGET_MINUTE] * MINUTE_MS
+    const untilBack = words[at + UNTIL_BACK]
+    const strikeBack = words[at + STRIKE_BACK]
+    const untilMs = untilBack === NEVER ? 0 : forgetAtMs - untilBack
+    const isManual = (bits & MANUAL) !== 0
     const record: Mutable<PairRecord> = {
-      health: HEALTHS[flags & 3],
-      rung: bytes[byte + RUNG],
-      untilMs: instants[instant + UNTIL],
-      epoch: words[word + EPOCH],
-      strikes: bytes[byte + STRIKES],
-      strikeAtMs: instants[instant + STRIKE_AT],
-      okStreak: bytes[byte + OK_STREAK],
-      limitedStreak: bytes[byte + LIMITED_STREAK],
-      reason: REASONS[(flags >> 2) & 3],
-      forgetAtMs: words[word + FORGET_MINUTE] * MINUTE_MS,
+      health: HEALTHS[bits & 3],
+      rung: (bits >>> RUNG_SHIFT) & MOST_RUNG,
+      untilMs: isManual ? 0 : untilMs,
+      epoch: epochs[handle & IN_CHUNK],
+      strikes: (bits >>> STRIKES_SHIFT) & 255,
+      strikeAtMs: strikeBack === NEVER ? 0 : forgetAtMs - strikeBack,
+      okStreak: (bits >>> OK_SHIFT) & MOST_OKS,
+      limitedStreak: bits >>> LIMITED_SHIFT,
+      reason: REASONS[(bits >>> REASON_SHIFT) & 3],
+      forgetAtMs,
     }
-    if ((flags & HAS_PROBE) !== 0) record.probe = this.#probes.get(handle) as Probe
-    if ((flags & HAS_MANUAL) !== 0) record.manual = this.#manuals.get(handle) as { untilMs: number }
+    if (isManual) record.manual = { untilMs }
     return record
   }
 
   /** Writes a record as the domain's newest change. */
   write(handle: number, record: PairRecord, domain: Domain, version: number): void {
-    const { instants, words, bytes } = this.#chunks[handle >>> CHUNK_BITS]
-    const instant = (handle & IN_CHUNK) * INSTANTS
-    const word = (handle & IN_CHUNK) * WORDS
-    const byte = (handle & IN_CHUNK) * BYTES
-    let flags = LIVE | HEALTHS.indexOf(record.health) | (REASONS.indexOf(record.reason) << 2)
-    const before = bytes[byte + FLAGS]
-    if (record.probe !== undefined) {
-      flags |= HAS_PROBE
-      this.#probes.set(handle, record.probe)
-    } else if ((before & HAS_PROBE) !== 0) this.#probes.delete(handle)
-    if (record.manual !== undefined) {
-      flags |= HAS_MANUAL
-      this.#manuals.set(handle, record.manual)
-    } else if ((before & HAS_MANUAL) !== 0) this.#manuals.delete(handle)
-    bytes[byte + STRIKES] = record.strikes
-    bytes[byte + RUNG] = record.rung
-    bytes[byte + OK_STREAK] = record.okStreak
-    bytes[byte + LIMITED_STREAK] = record.limitedStreak
-    bytes[byte + FLAGS] = flags
-    words[word + EPOCH] = record.epoch
-    words[word + FORGET_MINUTE] = record.forgetAtMs / MINUTE_MS
-    instants[instant + UNTIL] = record.untilMs
-    instants[instant + STRIKE_AT] = record.strikeAtMs
-    instants[instant + VERSION] = version
+    const chunk = this.#chunks[handle >>> CHUNK_BITS]
+    const { words, epochs } = chunk
+    const place = handle & IN_CHUNK
+    const at = place * WORDS
+    if ((words[at + BITS] & ASIDE) !== 0 && chunk.aside !== null) chunk.aside[place] = null
+    const { manual, strikes, limitedStreak, rung, okStreak, epoch } = record
+    const forgetMinute = Math.min(Math.floor(record.forgetAtMs / MINUTE_MS), MOST_MINUTES)
+    const forgetAtMs = forgetMinute * MINUTE_MS
+    const untilBack = backFrom(forgetAtMs, manual === undefined ? record.untilMs : manual.untilMs)
+    const strikeBack = backFrom(forgetAtMs, record.strikeAtMs)
+    const fits =
+      untilBack >= 0 &&
+      strikeBack >= 0 &&
+      record.probe === undefined &&
+      (manual === undefined || record.untilMs === 0) &&
+      epoch <= MOST_SHORT_EPOCH &&
+      rung <= MOST_RUNG &&
+      okStreak <= MOST_OKS
+    let bits =
+      LIVE | HEALTHS.indexOf(record.health) | (REASONS.indexOf(record.reason) << REASON_SHIFT)
+    if (!fits) {
+      bits |= ASIDE
+      chunk.aside ??= new Array<PairRecord | null>(CHUNK).fill(null)
+      chunk.aside[place] = { ...record, forgetAtMs }
+    } else {
+      if (manual !== undefined) bits |= MANUAL
+      bits |= (rung << RUNG_SHIFT) | (okStreak << OK_SHIFT)
+      bits |= (strikes << STRIKES_SHIFT) | (limitedStreak << LIMITED_SHIFT)
+    }
+    words[at + BITS] = bits
+    words[at + UNTIL_BACK] = untilBack
+    words[at + STRIKE_BACK] = strikeBack
+    words[at + FORGET_MINUTE] = forgetMinute
+    words[at + VERSION] = version
+    epochs[place] = epoch
     if (domain.last !== handle) {
       this.#unlink(handle, domain)
       this.#append(handle, domain)
@@ -155,21 +176,22 @@ export class Records {
 
   /** The epoch of a pair that a dispatch may go to as if it had no record, or -1: a look without building the record. */
   clearEpoch(handle: number, nowMs: number): number {
-    const { instants, words, bytes } = this.#chunks[handle >>> CHUNK_BITS]
-    const flags = bytes[(handle & IN_CHUNK) * BYTES + FLAGS]
-    const word = (handle & IN_CHUNK) * WORDS
-    if (nowMs >= words[word + FORGET_MINUTE] * MINUTE_MS) return 0
-    if ((flags & 3) === 2 || (flags & HAS_MANUAL) !== 0) return -1
-    if ((flags & 3) === 1 && nowMs < instants[(handle & IN_CHUNK) * INSTANTS + UNTIL]) return -1
-    return words[word + EPOCH]
+    const { words, epochs } = this.#chunks[handle >>> CHUNK_BITS]
+    const at = (handle & IN_CHUNK) * WORDS
+    const bits = words[at + BITS]
+    const forgetAtMs = words[at + FORGET_MINUTE] * MINUTE_MS
+    if (nowMs >= forgetAtMs) return 0
+    if ((bits & 3) === 2 || (bits & (MANUAL | ASIDE)) !== 0) return -1
+    if ((bits & 3) === 1 && nowMs < forgetAtMs - words[at + UNTIL_BACK]) return -1
+    return epochs[handle & IN_CHUNK]
   }
 
   /** What changed in a domain after `version`, oldest first; from 0 on without what is forgotten. O(changes). */
   changesSince(domain: Domain, version: number, nowMs: number): Change[] {
     const changes: Change[] = []
+    const behind = domain.version - version
     for (let handle = domain.last; handle >= 0; handle = this.#word(handle, BEFORE) - 1) {
-      const { instants } = this.#chunks[handle >>> CHUNK_BITS]
-      if (instants[(handle & IN_CHUNK) * INSTANTS + VERSION] <= version) break
+      if (this.#age(handle, domain) >= behind) break
       const record = this.read(handle)
       const forgotten = nowMs >= record.forgetAtMs
       if (forgotten && version === 0) continue
@@ -186,8 +208,7 @@ export class Records {
     for (let i = 0; i < steps && i < handles; i++) {
       if (this.#cursor >= handles) this.#cursor = 0
       const handle = this.#cursor++
-      const { bytes } = this.#chunks[handle >>> CHUNK_BITS]
-      if ((bytes[(handle & IN_CHUNK) * BYTES + FLAGS] & LIVE) === 0) continue
+      if ((this.#word(handle, BITS) & LIVE) === 0) continue
       if (nowMs < this.#word(handle, FORGET_MINUTE) * MINUTE_MS) continue
       this.#drop(handle, domains.at(this.#word(handle, DOMAIN)))
       dropped++
@@ -196,26 +217,44 @@ export class Records {
   }
 
   #drop(handle: number, domain: Domain): void {
-    const { bytes, instants } = this.#chunks[handle >>> CHUNK_BITS]
     // Who has not seen the record's last change would never hear of it now, and must start anew.
-    const version = instants[(handle & IN_CHUNK) * INSTANTS + VERSION]
+    const version = domain.version - this.#age(handle, domain)
     domain.floor = Math.max(domain.floor, version - 1)
-    bytes[(handle & IN_CHUNK) * BYTES + FLAGS] = 0
-    this.#probes.delete(handle)
-    this.#manuals.delete(handle)
+    this.#setWord(handle, BITS, 0)
+    const { aside } = this.#chunks[handle >>> CHUNK_BITS]
+    if (aside !== null) aside[handle & IN_CHUNK] = null
     this.#unlink(handle, domain)
     domain.records--
     const exit = this.#word(handle, EXIT)
-    if (--this.#uses[exit >>> CHUNK_BITS][exit & IN_CHUNK] === 0) this.#exits.remove(exit)
+    if (--this.#uses[exit >>> CHUNK_BITS][exit & IN_CHUNK] === 0) this.#removeExit(exit)
     this.#table.remove(handle)
   }
 
+  /** How many versions a record is behind its domain, modulo 2^32: beyond that it only seems newer, and is told once more. */
+  #age(handle: number, domain: Domain): number {
+    return ((domain.version >>> 0) - this.#word(handle, VERSION)) >>> 0
+  }
+
+  /** The exit's handle, or -1. One decision asks for the same one several times. */
+  #find(exit: string): number {
+    if (exit !== this.#asked) {
+      this.#asked = exit
+      this.#askedHandle = this.#exits.find(exit)
+    }
+    return this.#askedHandle
+  }
+
   #useExit(exit: string): number {
-    let handle = this.#exits.find(exit)
-    if (handle < 0) handle = this.#exits.add(exit)
+    let handle = this.#find(exit)
+    if (handle < 0) handle = this.#askedHandle = this.#exits.add(exit)
     if (handle >>> CHUNK_BITS === this.#uses.length) this.#uses.push(new Uint32Array(CHUNK))
     this.#uses[handle >>> CHUNK_BITS][handle & IN_CHUNK]++
     return handle
+  }
+
+  #removeExit(handle: number): void {
+    this.#exits.remove(handle)
+    if (handle === this.#askedHandle) this.#askedHandle = -1
   }
 
   #word(handle: number, column: number): number {
@@ -243,6 +282,13 @@ export class Records {
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** How long before `forgetAtMs` an instant is: NEVER for 0, and -1 where that does not fit into 32 bits. */
+function backFrom(forgetAtMs: number, atMs: number): number {
+  if (atMs === 0) return NEVER
+  const backMs = forgetAtMs - atMs
+  return backMs >= 0 && backMs < NEVER ? backMs : -1
+}
 
 /** Mixes two small integers, each times an odd constant, then one round of multiply and shift: neighbours spread. */
 function pairHash(exit: number, domain: number): number {

@@ -282,6 +282,12 @@ export interface Store<M extends Mode = Mode> {
   exclusions(domain: string, sinceVersion: number, nowMs: number): Result<M, Changes>
 
   /**
+   * A pair's record now, or null. For a store that keeps its records in this process: views then keep none of their own.
+   * What it answers follows at once what the other methods have changed. O(1), changes nothing.
+   */
+  record?(exit: string, domain: string, nowMs: number): PairRecord | null
+
+  /**
    * Joins records that the caller holds with the store's own, by maximum (`join`): what a fallback has decided while the store was out
    * of reach, or what the store has lost. In any order and any number of times it comes to the same. Nulls and records that say
    * nothing any more are passed over; a join that says nothing new is no change. At most 1,000 changes. O(changes).
