@@ -1,4 +1,4 @@
-import { OstlerError, shown, type ConsumeRequest, type Store } from '@ostler/core'
+import { OstlerError, shown, type ConsumeRequest, type Store, type Verdict } from '@ostler/core'
 import type { Connection } from './file/connection.ts'
 import { Transactions } from './file/transactions.ts'
 import { Health } from './health/health.ts'
@@ -44,7 +44,9 @@ function limitsOf(file: File): Methods<LimitMethods> {
   return {
     consume(request) {
       checkConsume(request)
-      return file.write(request.nowMs, ({ limits }, nowMs) => limits.consume(request, nowMs))
+      const decide = ({ limits }: Tables, nowMs: number): Verdict => limits.consume(request, nowMs)
+      const isPlain = request.opId === undefined && request.permit === undefined
+      return isPlain ? file.change(request.nowMs, decide) : file.write(request.nowMs, decide)
     },
     peek: (request) => file.read(request.nowMs, ({ limits }, nowMs) => limits.peek(request, nowMs)),
     refund: (request) => (

@@ -3,6 +3,7 @@ import type { Handle } from './driver.ts'
 import { isBusy } from './failure.ts'
 import { Hasher } from './hasher.ts'
 import { Head } from './head.ts'
+import type { Later } from './later.ts'
 import { identityOf, openFile, type FileOptions } from './open.ts'
 import type { Patience } from './patience.ts'
 import { Sql } from './sql.ts'
@@ -21,8 +22,12 @@ export class Connection {
   readonly identity: string
   /** Another number whenever what was read before may not hold any more. */
   stamp = 1
-  /** The transaction under way has written something. */
+  /** The transaction under way has written something, or will. */
   written = false
+  /** The decision at hand has changed rows that are written later. */
+  changed = false
+  /** What is written before the transaction ends. */
+  later: Later | null = null
   readonly #handle: Handle
   readonly #dataVersion: Database.Statement
   readonly #beginWrite: Database.Statement
@@ -33,6 +38,8 @@ export class Connection {
   readonly #release: Database.Statement
   readonly #undo: Database.Statement
   #seenVersion = 0
+  /** When the head was read, by the stamp. */
+  #headStamp = 0
   #othersAtMs = -Infinity
 
   constructor(handle: Handle, path: string) {
@@ -77,8 +84,9 @@ export class Connection {
     this.#start(this.#beginRead, patience)
   }
 
-  /** A decision begins that may be undone by itself, within a transaction that goes on. */
+  /** A decision begins that may be undone by itself, within a transaction that goes on. What came before it is written first. */
   enter(): void {
+    this.#writeLater()
     this.#savepoint.run()
     this.head.mark()
   }
@@ -90,7 +98,7 @@ export class Connection {
   /** Undoes what was written since `enter`. False where the transaction as a whole is gone. */
   undo(): boolean {
     this.#stamp()
-    if (!this.#handle.inTransaction) return false
+    if (!this.isOpen || this.waiting > 0) return false
     try {
       this.#undo.run()
       this.#release.run()
@@ -102,10 +110,19 @@ export class Connection {
     }
   }
 
+  /** A decision failed that had nothing to undo. False where the transaction as a whole is gone. */
+  outlives(): boolean {
+    // It may have swept.
+    if (this.sql.wrote) this.written = true
+    this.sql.wrote = false
+    return this.isOpen
+  }
+
   /** A decision at `nowMs` is complete. True where it wrote anything. */
   decided(nowMs: number): boolean {
-    if (!this.sql.wrote) return false
+    if (!this.sql.wrote && !this.changed) return false
     this.sql.wrote = false
+    this.changed = false
     this.written = true
     this.head.newestMs = nowMs
     return true
@@ -113,13 +130,17 @@ export class Connection {
 
   /** Ends the transaction; what was written is kept from here on. */
   commit(): void {
-    if (this.written) this.head.save()
+    if (this.written) {
+      this.#writeLater()
+      this.head.save()
+    }
     this.#commit.run()
     this.#end()
   }
 
   /** Ends the transaction as if it had never been. SQLite may have ended it already, or be past doing so. */
   rollback(): void {
+    this.later?.drop()
     this.#end()
     this.#stamp()
     if (!this.#handle.inTransaction) return
@@ -139,6 +160,16 @@ export class Connection {
     this.stamp++
   }
 
+  /** How many rows are written later. */
+  get waiting(): number {
+    return this.later === null ? 0 : this.later.waiting
+  }
+
+  /** SQLite may have ended a transaction that failed. */
+  get isOpen(): boolean {
+    return this.#handle.inTransaction
+  }
+
   /** Another connection has committed of late, as far as `refresh` was asked. */
   get isShared(): boolean {
     return performance.now() - this.#othersAtMs < SHARED_MS
@@ -148,8 +179,13 @@ export class Connection {
     this.#handle.close()
   }
 
+  #writeLater(): void {
+    if (this.waiting > 0) this.later?.write(this.head.newestMs)
+  }
+
   #end(): void {
     this.written = false
+    this.changed = false
     this.sql.wrote = false
   }
 
@@ -157,13 +193,16 @@ export class Connection {
   #stamp(): void {
     this.stamp++
     this.sql.wrote = false
+    this.changed = false
   }
 
   #start(begin: Database.Statement, patience: Patience): void {
     for (;;) {
       try {
         begin.run()
-        this.head.load()
+        this.refresh()
+        if (this.#headStamp !== this.stamp) this.head.load()
+        this.#headStamp = this.stamp
         return
       } catch (error) {
         if (this.#handle.inTransaction) this.#rollback.run()

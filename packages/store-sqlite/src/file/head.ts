@@ -35,6 +35,8 @@ export class Head {
   /** The row, and what it was when the decision at hand began. */
   readonly #now: Float64Array = new Float64Array(COLUMNS.length)
   readonly #before: Float64Array = new Float64Array(COLUMNS.length)
+  /** The newest instant as it stands in the file. */
+  #savedMs = 0
   /** More than the newest instant is to be written. */
   #changed = false
   readonly #read: Read<number[]>
@@ -53,12 +55,15 @@ export class Head {
 
   load(): void {
     this.#now.set(this.#read.one() as number[])
+    this.#savedMs = this.#now[NEWEST]
     this.#changed = false
   }
 
+  /** Writes what has changed: nothing where decisions are of one instant, and of limits alone. */
   save(): void {
     if (this.#changed) this.#write.run(...this.#now)
-    else this.#writeNewest.run(this.#now[NEWEST])
+    else if (this.#now[NEWEST] > this.#savedMs) this.#writeNewest.run(this.#now[NEWEST])
+    this.#savedMs = this.#now[NEWEST]
     this.#changed = false
   }
 

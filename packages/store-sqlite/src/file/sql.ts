@@ -39,6 +39,15 @@ export class Write {
 
   /** Gives the number of rows that changed. @throws OstlerError INVALID_REQUEST for a value that no column may hold */
   run(...values: readonly Value[]): number {
+    return this.#run(values).changes
+  }
+
+  /** Gives the number of the new row. @throws OstlerError INVALID_REQUEST for a value that no column may hold */
+  add(...values: readonly Value[]): number {
+    return Number(this.#run(values).lastInsertRowid)
+  }
+
+  #run(values: readonly Value[]): Database.RunResult {
     // The driver would bind NaN and undefined as NULL, and fractions as they are.
     for (const value of values) {
       if (typeof value === 'number' ? !Number.isSafeInteger(value) : value === undefined) {
@@ -47,7 +56,7 @@ export class Write {
       }
     }
     this.#sql.wrote = true
-    return this.#statement.run(...values).changes
+    return this.#statement.run(...values)
   }
 }
 

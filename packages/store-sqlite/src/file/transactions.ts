@@ -17,6 +17,8 @@ export interface TransactionOptions extends FileOptions {
 
 /** Opening may wait for longer than a call: nothing is served yet. */
 const OPENING_MS = 2_000
+/** A batch ends when so many rows wait to be written: that takes about a millisecond. */
+const MOST_WAITING = 256
 /** How often the path is compared with what is open. */
 const LOOK_MS = 100
 const ELSEWHERE = 'was replaced or deleted while it was open'
@@ -53,23 +55,12 @@ export class Transactions<T> implements Peer {
 
   /** A decision that may write: it sees all that was decided before, by any process; what it wrote is kept, or it throws. */
   write<R>(askedMs: number, decide: (tables: T, nowMs: number) => R): R {
-    const batched = this.#hold(this.#ready())
-    const connection = this.#connection
-    try {
-      if (batched) connection.enter()
-      const nowMs = this.#nowMs(askedMs)
-      const answer = decide(this.#tables, nowMs)
-      const wrote = connection.decided(nowMs)
-      if (batched) connection.leave()
-      else connection.commit()
-      if (batched && wrote) this.#batch.decided()
-      return answer
-    } catch (error) {
-      throw this.#undone(error, batched)
-    } finally {
-      // A batch of denials alone keeps nobody waiting.
-      if (batched && this.#batch.isOpen && !connection.written) this.yield()
-    }
+    return this.#decide(askedMs, true, decide)
+  }
+
+  /** The same for a decision that changes nothing before it is sure of all: within a batch, there is nothing of it to undo. */
+  change<R>(askedMs: number, decide: (tables: T, nowMs: number) => R): R {
+    return this.#decide(askedMs, false, decide)
   }
 
   /** A look at one state; nothing is written. */
@@ -115,7 +106,7 @@ export class Transactions<T> implements Peer {
       this.#connection.head.save()
       this.#connection.commit()
     } catch (error) {
-      throw this.#undone(error, false)
+      throw this.#undone(error, false, false)
     }
   }
 
@@ -147,6 +138,26 @@ export class Transactions<T> implements Peer {
     } finally {
       this.#leave()
     }
+  }
+
+  #decide<R>(askedMs: number, undoable: boolean, decide: (tables: T, nowMs: number) => R): R {
+    const batched = this.#hold(this.#ready())
+    const connection = this.#connection
+    const entered = batched && undoable
+    let answer: R
+    try {
+      if (entered) connection.enter()
+      const nowMs = this.#nowMs(askedMs)
+      answer = decide(this.#tables, nowMs)
+      const wrote = connection.decided(nowMs)
+      if (entered) connection.leave()
+      else if (!batched) connection.commit()
+      if (batched && wrote) this.#batch.decided()
+    } catch (error) {
+      throw this.#undone(error, batched, entered)
+    }
+    if (batched && connection.waiting >= MOST_WAITING) this.flush()
+    return answer
   }
 
   #open(patience: Patience): Connection {
@@ -227,7 +238,7 @@ export class Transactions<T> implements Peer {
       if (!batch.mayOpen(startMs)) return false
       this.#connection.refresh()
     } catch (error) {
-      throw this.#undone(error, false)
+      throw this.#undone(error, false, false)
     }
     batch.open(this.#connection.isShared)
     return true
@@ -243,8 +254,11 @@ export class Transactions<T> implements Peer {
   }
 
   /** Ends a decision that failed. A batch goes on without it, unless SQLite has ended the batch as a whole. */
-  #undone(error: unknown, batched: boolean): unknown {
-    if (batched) return this.#connection.undo() ? this.#failed(error) : this.#lost(error)
+  #undone(error: unknown, batched: boolean, entered: boolean): unknown {
+    if (batched) {
+      const goesOn = entered ? this.#connection.undo() : this.#connection.outlives()
+      return goesOn ? this.#failed(error) : this.#lost(error)
+    }
     this.#connection.rollback()
     return this.#failed(error)
   }

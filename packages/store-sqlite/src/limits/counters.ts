@@ -1,134 +1,171 @@
+// hot path: what one policy makes of what is kept of a key. Results stay in fields, so that a decision allocates nothing.
+
 import {
-  decideWindow,
-  EMPTY_LOG,
+  effectiveMs,
   EMPTY_TAT,
   gcraAdmit,
   gcraRefund,
   gcraRemaining,
   gcraRetryMs,
-  liveHits,
   restoredAtMs,
-  withHit,
-  withoutHit,
   type ExactPolicy,
-  type HitLog,
   type ResolvedPolicy,
   type SmoothPolicy,
   type Tat,
 } from '@ostler/core'
+import { Log } from './log.ts'
 import { packLog, packTat, unpackLog, unpackTat } from './state-codec.ts'
-import type { Place } from './windows.ts'
 
-/** What one policy says to a call. */
-export interface Said {
-  /** 0 where it is admitted, else ms until it would be, -1 for never. */
-  readonly waitMs: number
-  readonly limit: number
-  /** Left after the call, 0 or more. */
-  readonly remaining: number
-  readonly resetAtMs: number
+/** What is kept of a key, or of a lane, under one policy name. Each call names the policy as its caller has it now. */
+export interface Counter<P extends ResolvedPolicy> {
+  /** Of the last look: the limit, or the burst of a smooth policy, for that is what `remaining` is a part of. */
+  limit: number
+  /** Of the last look: what is left after the call, 0 or more. */
+  remaining: number
+  /** Of the last look: when all is restored, after the call. */
+  resetAtMs: number
+  /** From then on nothing counts any more; 0 where nothing is kept. */
+  idleMs: number
+  /** 0 where a call is admitted, else ms until it would be, -1 for never. Changes nothing but the results. */
+  check(cost: number, policy: P, nowMs: number): number
+  /** Counts a call that is admitted. */
+  admit(cost: number, policy: P, nowMs: number): void
+  /** Gives back a call that was admitted at `atMs`; false where nothing of it is left. */
+  refund(cost: number, policy: P, atMs: number, nowMs: number): boolean
+  /** What counts now; sets `limit` and `resetAtMs`. */
+  used(policy: P, nowMs: number): number
+  /** Takes the place of what was known. @throws OstlerError STORE_UNAVAILABLE for bytes that nobody packed */
+  load(state: Buffer | null): void
+  /** Holds until the next state is packed. */
+  pack(): Buffer
 }
 
-/** What is to be kept of a key, and until when it counts. */
-export interface Kept {
-  /** Holds until the next one is packed. */
-  readonly state: Buffer
-  readonly idleMs: number
+export function counterOf(kind: ResolvedPolicy['kind'], lane: boolean): Counter<ResolvedPolicy> {
+  const counter = kind === 'exact' ? new ExactCounter(lane) : new SmoothCounter()
+  return counter as Counter<ResolvedPolicy>
 }
 
-/** What one policy makes of what is kept of a key: the pure functions of core, over packed states. */
-export interface Counter {
-  check(cost: number, nowMs: number): Said
-  /** After the call that `check` admitted, with the same arguments. */
-  admitted(cost: number, nowMs: number): Kept
-  /** After giving back a call that was admitted at `atMs`; null where nothing of it is left. */
-  refunded(cost: number, atMs: number, nowMs: number): Kept | null
-  used(nowMs: number): { readonly used: number; readonly limit: number; readonly resetAtMs: number }
+class ExactCounter implements Counter<ExactPolicy> {
+  limit = 0
+  remaining = 0
+  resetAtMs = 0
+  idleMs = 0
+  readonly #lane: boolean
+  readonly #log = new Log()
+
+  constructor(lane: boolean) {
+    this.#lane = lane
+  }
+
+  check(cost: number, policy: ExactPolicy, nowMs: number): number {
+    const log = this.#log
+    const { limit } = policy
+    const windowMs = this.#windowMs(policy)
+    log.look(windowMs, nowMs)
+    const { used } = log
+    const left = limit - used
+    this.limit = limit
+    if (cost <= left) {
+      const hitMs = effectiveMs(nowMs, policy.quantumMs)
+      const newestMs = used > 0 && log.newestMs > hitMs ? log.newestMs : hitMs
+      this.remaining = left - cost
+      this.resetAtMs = newestMs + windowMs
+      return 0
+    }
+    const countsMs = windowMs < log.windowMs ? windowMs : log.windowMs
+    this.remaining = left > 0 ? left : 0
+    this.resetAtMs = used === 0 ? nowMs : log.newestMs + countsMs
+    return cost > limit ? -1 : log.goneMs(cost - left) + countsMs - nowMs
+  }
+
+  admit(cost: number, policy: ExactPolicy, nowMs: number): void {
+    const log = this.#log
+    const windowMs = this.#windowMs(policy)
+    log.look(windowMs, nowMs)
+    log.add(cost, policy, windowMs, nowMs)
+    this.idleMs = log.idleMs
+  }
+
+  refund(cost: number, policy: ExactPolicy, atMs: number, nowMs: number): boolean {
+    const log = this.#log
+    log.look(this.#windowMs(policy), nowMs)
+    if (!log.remove(cost, effectiveMs(atMs, policy.quantumMs))) return false
+    this.idleMs = log.idleMs
+    return true
+  }
+
+  used(policy: ExactPolicy, nowMs: number): number {
+    const log = this.#log
+    const windowMs = this.#windowMs(policy)
+    log.look(windowMs, nowMs)
+    this.limit = policy.limit
+    this.resetAtMs = log.used === 0 ? nowMs : log.newestMs + Math.min(windowMs, log.windowMs)
+    return log.used
+  }
+
+  load(state: Buffer | null): void {
+    this.#log.clear()
+    if (state !== null) unpackLog(state, this.#log)
+    this.idleMs = this.#log.idleMs
+  }
+
+  pack(): Buffer {
+    return packLog(this.#log)
+  }
+
+  /** A lane counts for the longest window that its live hits were admitted under. */
+  #windowMs({ windowMs }: ExactPolicy): number {
+    const ownMs = this.#log.windowMs
+    return this.#lane && ownMs > windowMs ? ownMs : windowMs
+  }
 }
 
-export function counterOf(policy: ResolvedPolicy, place: Place): Counter {
-  return policy.kind === 'exact'
-    ? new ExactCounter(policy, place)
-    : new SmoothCounter(policy, place)
-}
+class SmoothCounter implements Counter<SmoothPolicy> {
+  limit = 0
+  remaining = 0
+  resetAtMs = 0
+  idleMs = 0
+  #tat: Tat = EMPTY_TAT
 
-class ExactCounter implements Counter {
-  readonly #policy: ExactPolicy
-  readonly #log: HitLog
-
-  constructor(policy: ExactPolicy, { state, lane }: Place) {
-    this.#log = state === null ? EMPTY_LOG : unpackLog(state)
-    const laneMs = this.#log.windowMs
-    // A lane counts for the longest window that its live hits were admitted under.
-    this.#policy = lane && laneMs > policy.windowMs ? { ...policy, windowMs: laneMs } : policy
-  }
-
-  check(cost: number, nowMs: number): Said {
-    const { retryAfterMs, ...said } = decideWindow(this.#log, this.#policy, cost, nowMs)
-    return { ...said, waitMs: retryAfterMs, limit: this.#policy.limit }
-  }
-
-  admitted(cost: number, nowMs: number): Kept {
-    return kept(withHit(this.#log, this.#policy, cost, nowMs))
-  }
-
-  refunded(cost: number, atMs: number, nowMs: number): Kept | null {
-    const log = withoutHit(this.#log, this.#policy, cost, atMs, nowMs)
-    return log === null ? null : kept(log)
-  }
-
-  used(nowMs: number): ReturnType<Counter['used']> {
-    const { limit, windowMs } = this.#policy
-    const live = liveHits(this.#log, windowMs, nowMs)
-    const used = live.reduce((sum, { cost }) => sum + cost, 0)
-    const countsMs = Math.min(windowMs, this.#log.windowMs)
-    return { used, limit, resetAtMs: used === 0 ? nowMs : live[live.length - 1].atMs + countsMs }
-  }
-}
-
-function kept(log: HitLog): Kept {
-  const { hits, windowMs } = log
-  return {
-    state: packLog(log),
-    idleMs: hits.length === 0 ? 0 : hits[hits.length - 1].atMs + windowMs,
-  }
-}
-
-/** In what it says `limit` is the burst, for that is what `remaining` is a part of. */
-class SmoothCounter implements Counter {
-  readonly #policy: SmoothPolicy
-  readonly #tat: Tat
-
-  constructor(policy: SmoothPolicy, { state }: Place) {
-    this.#policy = policy
-    this.#tat = state === null ? EMPTY_TAT : unpackTat(state)
-  }
-
-  check(cost: number, nowMs: number): Said {
-    const policy = this.#policy
+  check(cost: number, policy: SmoothPolicy, nowMs: number): number {
     const waitMs = gcraRetryMs(this.#tat, policy, cost, nowMs)
     const after = waitMs === 0 ? gcraAdmit(this.#tat, policy, cost, nowMs) : this.#tat
-    return {
-      waitMs,
-      limit: policy.burst,
-      remaining: gcraRemaining(after, policy, nowMs),
-      resetAtMs: Math.max(nowMs, restoredAtMs(after)),
-    }
+    this.#says(after, policy, nowMs)
+    return waitMs
   }
 
-  admitted(cost: number, nowMs: number): Kept {
-    const tat = gcraAdmit(this.#tat, this.#policy, cost, nowMs)
-    return { state: packTat(tat), idleMs: restoredAtMs(tat) }
+  admit(cost: number, policy: SmoothPolicy, nowMs: number): void {
+    this.#set(gcraAdmit(this.#tat, policy, cost, nowMs))
   }
 
-  refunded(cost: number, atMs: number, nowMs: number): Kept | null {
-    const tat = gcraRefund(this.#tat, this.#policy, cost, atMs, nowMs)
-    return tat === null ? null : { state: packTat(tat), idleMs: restoredAtMs(tat) }
+  refund(cost: number, policy: SmoothPolicy, atMs: number, nowMs: number): boolean {
+    const tat = gcraRefund(this.#tat, policy, cost, atMs, nowMs)
+    if (tat === null) return false
+    this.#set(tat)
+    return true
   }
 
-  used(nowMs: number): ReturnType<Counter['used']> {
-    const { burst } = this.#policy
-    const used = burst - gcraRemaining(this.#tat, this.#policy, nowMs)
-    return { used, limit: burst, resetAtMs: Math.max(nowMs, restoredAtMs(this.#tat)) }
+  used(policy: SmoothPolicy, nowMs: number): number {
+    this.#says(this.#tat, policy, nowMs)
+    return policy.burst - this.remaining
+  }
+
+  load(state: Buffer | null): void {
+    this.#set(state === null ? EMPTY_TAT : unpackTat(state))
+  }
+
+  pack(): Buffer {
+    return packTat(this.#tat)
+  }
+
+  #says(tat: Tat, policy: SmoothPolicy, nowMs: number): void {
+    this.limit = policy.burst
+    this.remaining = gcraRemaining(tat, policy, nowMs)
+    this.resetAtMs = Math.max(nowMs, restoredAtMs(tat))
+  }
+
+  #set(tat: Tat): void {
+    this.#tat = tat
+    this.idleMs = restoredAtMs(tat)
   }
 }

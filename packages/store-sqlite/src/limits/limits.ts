@@ -1,3 +1,5 @@
+// hot path: one call decides over several policies and a permit. All are checked before any is changed, so a denial changes nothing.
+
 import {
   MAX_LIMIT,
   type ConsumeRequest,
@@ -8,10 +10,10 @@ import {
 } from '@ostler/core'
 import type { Connection } from '../file/connection.ts'
 import type { Hasher } from '../file/hasher.ts'
-import { counterOf, type Counter, type Said } from './counters.ts'
 import { Operations } from './operations.ts'
 import { Permits } from './permits.ts'
-import { Windows, type Place } from './windows.ts'
+import type { Row, Rows } from './rows.ts'
+import { Windows } from './windows.ts'
 
 export interface LimitsOptions {
   readonly maxKeys: number
@@ -19,21 +21,15 @@ export interface LimitsOptions {
   readonly maxPermits: number
 }
 
-/** One policy of a call: where its key's state stands, and what the policy makes of it. */
-interface Part {
-  readonly policy: string
-  readonly place: Place
-  readonly counter: Counter
-}
-
-const NOTHING: Said = { waitMs: 0, limit: MAX_LIMIT, remaining: MAX_LIMIT, resetAtMs: 0 }
-
 /** The limits of the file: what `Store` promises of consume, peek, refund, usage, permits, renew and release. */
 export class Limits {
   readonly #hasher: Hasher
   readonly #windows: Windows
   readonly #permits: Permits
   readonly #operations: Operations
+  /** The rows of the call in hand, and what is known of each one's policy, by the policy's place in the call. */
+  readonly #rows: Row[] = []
+  readonly #rowsOf: Rows[] = []
 
   constructor(connection: Connection, options: LimitsOptions) {
     this.#hasher = connection.hasher
@@ -63,27 +59,23 @@ export class Limits {
       if (operation === null || operation.verdict.atMs !== atMs || operation.cost < cost)
         return false
     }
-    const hashed = this.#hasher.of('key', key)
     let given = false
     for (const policy of policies) {
-      const name = nameOf(policy)
-      const place = this.#windows.own(name, hashed)
-      if (place.id === 0) continue
-      const kept = counterOf(policy, place).refunded(cost, atMs, nowMs)
-      if (kept === null) continue
+      const rows = this.#windows.of(policy)
+      const row = this.#windows.own(rows, key, nowMs)
+      if (!row.counter.refund(cost, policy, atMs, nowMs)) continue
+      this.#windows.change(rows, row)
       given = true
-      if (kept.idleMs > nowMs) this.#windows.change(place, kept.state, kept.idleMs)
-      else this.#windows.drop(place, name)
     }
     if (given && opId !== undefined) this.#operations.forget(key, opId)
     return given
   }
 
   usage(key: string, policies: readonly ResolvedPolicy[], nowMs: number): readonly Usage[] {
-    const hashed = this.#hasher.of('key', key)
     return policies.map((policy) => {
-      const place = this.#windows.find(nameOf(policy), hashed, nowMs)
-      const { used, limit, resetAtMs } = counterOf(policy, place).used(nowMs)
+      const { counter } = this.#windows.find(this.#windows.of(policy), key, nowMs)
+      const used = counter.used(policy, nowMs)
+      const { limit, resetAtMs } = counter
       return { policy: policy.name, limit, used, remaining: Math.max(0, limit - used), resetAtMs }
     })
   }
@@ -106,58 +98,80 @@ export class Limits {
       const operation = this.#operations.find(key, opId, nowMs)
       if (operation !== null) return operation.verdict
     }
-    const hashed = this.#hasher.of('key', key)
-    const parts: Part[] = []
-    let binding: Said = { ...NOTHING, resetAtMs: nowMs }
     let name = 'none'
-    for (const policy of policies) {
-      const place = this.#windows.find(nameOf(policy), hashed, nowMs)
-      const counter = counterOf(policy, place)
-      parts.push({ policy: nameOf(policy), place, counter })
-      const said = counter.check(cost, nowMs)
-      if (!binds(said, binding)) continue
-      binding = said
+    let limit = MAX_LIMIT
+    let remaining = MAX_LIMIT
+    let resetAtMs = nowMs
+    let retryMs = 0
+    for (let i = 0; i < policies.length; i++) {
+      const policy = policies[i]
+      const rows = this.#windows.of(policy)
+      const row = this.#windows.find(rows, key, nowMs)
+      const { counter } = row
+      this.#rowsOf[i] = rows
+      this.#rows[i] = row
+      const waitMs = counter.check(cost, policy, nowMs)
+      if (!binds(waitMs, counter.remaining, retryMs, remaining)) continue
       name = policy.name
+      limit = counter.limit
+      remaining = counter.remaining
+      resetAtMs = counter.resetAtMs
+      retryMs = waitMs
     }
     if (permit !== undefined) {
-      const said = this.#permits.check(key, hashed, permit, nowMs, binding.waitMs)
-      if (binds(said, binding)) {
-        binding = said
+      const hashed = this.#hasher.of('key', key)
+      const said = this.#permits.check(key, hashed, permit, nowMs, retryMs)
+      if (binds(said.waitMs, said.remaining, retryMs, remaining)) {
         name = 'permits'
+        limit = said.limit
+        remaining = said.remaining
+        resetAtMs = said.resetAtMs
+        retryMs = said.waitMs
       }
     }
-    const { waitMs, limit, remaining, resetAtMs } = binding
-    const allowed = waitMs === 0
+    const allowed = retryMs === 0
     const verdict: Verdict = {
       allowed,
       policy: name,
       limit,
       remaining,
       resetAtMs,
-      retryAfterMs: waitMs,
+      retryAfterMs: retryMs,
       atMs: nowMs,
     }
-    if (write && allowed) this.#count(request, hashed, parts, verdict)
+    if (write && allowed) this.#count(request, verdict)
     return verdict
   }
 
-  /** Writes an admitted call everywhere. All that may be refused comes first. */
-  #count(request: ConsumeRequest, hashed: Buffer, parts: readonly Part[], verdict: Verdict): void {
-    const { key, cost, permit, opId } = request
+  /** Counts an admitted call everywhere. All that may be refused comes first, and what is changed in memory alone comes last. */
+  #count(request: ConsumeRequest, verdict: Verdict): void {
+    const { key, policies, cost, permit, opId } = request
     const nowMs = verdict.atMs
-    const untilMs = opId === undefined ? 0 : rememberedUntilMs(request, nowMs)
-    for (const { place, policy } of parts)
-      if (place.id === 0) this.#windows.checkName(policy, nowMs)
-    if (opId !== undefined && untilMs > nowMs) {
-      this.#operations.makeRoom(nowMs)
-      this.#operations.add(key, opId, { verdict, cost }, untilMs)
+    const windows = this.#windows
+    const rows = this.#rows
+    const rowsOf = this.#rowsOf
+    const count = policies.length
+    const { sweeps } = windows
+    for (let i = 0; i < count; i++) windows.makeRoom(rowsOf[i], rows[i], nowMs)
+    // An idle row of this very key may have been swept to make room.
+    if (windows.sweeps > sweeps) {
+      for (let i = 0; i < count; i++) rows[i] = windows.find(rowsOf[i], key, nowMs)
     }
-    for (const { place, policy, counter } of parts) {
-      const { state, idleMs } = counter.admitted(cost, nowMs)
-      this.#windows.keep(place, policy, hashed, state, idleMs, nowMs)
+    if (opId !== undefined) this.#remember(request, opId, verdict)
+    if (permit !== undefined) this.#permits.take(key, this.#hasher.of('key', key), permit, nowMs)
+    for (let i = 0; i < count; i++) rows[i] = windows.place(rowsOf[i], rows[i], nowMs)
+    for (let i = 0; i < count; i++) {
+      rows[i].counter.admit(cost, policies[i], nowMs)
+      windows.change(rowsOf[i], rows[i])
     }
-    if (permit !== undefined) this.#permits.take(key, hashed, permit, nowMs)
-    this.#windows.tidy(nowMs)
+  }
+
+  #remember(request: ConsumeRequest, opId: string, verdict: Verdict): void {
+    const nowMs = verdict.atMs
+    const untilMs = rememberedUntilMs(request, nowMs)
+    if (untilMs <= nowMs) return
+    this.#operations.makeRoom(nowMs)
+    this.#operations.add(request.key, opId, { verdict, cost: request.cost }, untilMs)
   }
 }
 
@@ -168,15 +182,8 @@ function rememberedUntilMs({ policies, permit }: ConsumeRequest, nowMs: number):
   return untilMs
 }
 
-/** Exact and smooth policies of one name are strangers: a policy that changes its kind starts from nothing. */
-function nameOf({ kind, name }: ResolvedPolicy): string {
-  return `${kind}:${name}`
-}
-
-/**
- * Whether this answer binds more than the ones before: a denial by how long it lasts (-1: for ever), else the least left.
- */
-function binds(said: Said, worst: Said): boolean {
-  if (said.waitMs === 0) return worst.waitMs === 0 && said.remaining < worst.remaining
-  return worst.waitMs !== -1 && (said.waitMs === -1 || said.waitMs > worst.waitMs)
+/** Whether this answer binds more than the ones before: a denial by how long it lasts (-1: for ever), else the least left. */
+function binds(waitMs: number, remaining: number, worstMs: number, least: number): boolean {
+  if (waitMs === 0) return worstMs === 0 && remaining < least
+  return worstMs !== -1 && (waitMs === -1 || waitMs > worstMs)
 }

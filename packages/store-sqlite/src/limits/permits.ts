@@ -4,10 +4,19 @@ import { Due } from '../file/due.ts'
 import type { Hasher } from '../file/hasher.ts'
 import type { Head } from '../file/head.ts'
 import type { Read, Write } from '../file/sql.ts'
-import type { Said } from './counters.ts'
 
 /** Permits past their deadline that a write deletes. */
 const SWEPT_A_CALL = 8
+
+/** What is said to a call that wants a permit. */
+export interface Said {
+  /** 0 where it gets one, else ms until it would, -1 for never. */
+  readonly waitMs: number
+  readonly limit: number
+  /** Left after the call, 0 or more. */
+  readonly remaining: number
+  readonly resetAtMs: number
+}
 
 /**
  * The permits of all keys, at most `maxPermits` at once: when all of them are held, new ones are denied until the first expires (the

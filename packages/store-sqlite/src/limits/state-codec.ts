@@ -1,47 +1,39 @@
-import { OstlerError, type Hit, type HitLog, type Tat } from '@ostler/core'
+import { OstlerError, type Tat } from '@ostler/core'
+import { MOST_HITS, type Log } from './log.ts'
 
-// hot path: each consume reads and writes one of these per policy. Numbers are packed seven bits a byte, lowest first, the
-// eighth bit set where more follow; a log is its window, its first instant and cost, then steps in time and costs: 3 to 5 bytes
-// a hit. The bytes are bound before the next state is packed, so all share one buffer.
+// hot path: each admission packs one of these per policy. Numbers are packed seven bits a byte, lowest first, the eighth bit set
+// where more follow; a log is its window, its first instant and cost, then steps in time and costs: 3 to 5 bytes a hit. The bytes
+// are bound before the next state is packed, so all share one buffer.
 
-/** Only quanta that change from call to call make a log longer: then its oldest hits count as long as the next one. */
-export const MOST_HITS = 4_096
 const MOST_BYTES_A_NUMBER = 8
 
 const packed = Buffer.alloc((MOST_HITS * 2 + 1) * MOST_BYTES_A_NUMBER)
 let end = 0
 
 /** Packs a log. The bytes hold until the next call of a `pack`. O(hits). */
-export function packLog(log: HitLog): Buffer {
+export function packLog({ windowMs, atMs, upTo, first, dropped }: Log): Buffer {
   end = 0
-  put(log.windowMs)
+  put(windowMs)
   let beforeMs = 0
-  let carried = 0
-  let surplus = log.hits.length - MOST_HITS
-  for (const { atMs, cost } of log.hits) {
-    if (surplus-- > 0) {
-      carried += cost
-      continue
-    }
-    put(atMs - beforeMs)
-    put(cost + carried)
-    beforeMs = atMs
-    carried = 0
+  let before = dropped
+  for (let i = first; i < atMs.length; i++) {
+    put(atMs[i] - beforeMs)
+    put(upTo[i] - before)
+    beforeMs = atMs[i]
+    before = upTo[i]
   }
   return packed.subarray(0, end)
 }
 
-/** @throws OstlerError STORE_UNAVAILABLE for bytes that no log has */
-export function unpackLog(bytes: Buffer): HitLog {
+/** Fills an empty log. @throws OstlerError STORE_UNAVAILABLE for bytes that no log has */
+export function unpackLog(bytes: Buffer, log: Log): void {
   at = 0
-  const windowMs = take(bytes)
-  const hits: Hit[] = []
+  log.windowMs = take(bytes)
   let atMs = 0
   while (at < bytes.length) {
     atMs += take(bytes)
-    hits.push({ atMs, cost: take(bytes) })
+    log.push(atMs, take(bytes))
   }
-  return { hits, windowMs }
 }
 
 /** Packs an arrival time. The bytes hold until the next call of a `pack`. */

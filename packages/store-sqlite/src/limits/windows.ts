@@ -1,62 +1,66 @@
-import { OstlerError } from '@ostler/core'
+import type { ResolvedPolicy } from '@ostler/core'
 import type { Connection } from '../file/connection.ts'
 import { Due } from '../file/due.ts'
+import type { Hasher } from '../file/hasher.ts'
+import type { Later } from '../file/later.ts'
 import type { Read, Write } from '../file/sql.ts'
+import { Names } from './names.ts'
+import { Row, Rows } from './rows.ts'
 
-/** Policy names are written by people; more than this many are a mistake. */
-const MAX_NAMES = 1_024
 const LANE_BYTES = 2
 /** 1,024 lanes a policy: ten bits of the key's hash. */
 const LANE_MASK = 0x03
-/** Rows looked at in passing, and before a newcomer is sent to a lane. */
-const SWEPT_A_CALL = 2
+/** Rows looked at in passing for each that was written, and before a newcomer is sent to a lane. */
+const SWEPT_A_ROW = 2
 const SWEPT_FOR_ROOM = 64
-
-/** What is kept of a key and a policy; `id` 0: nothing. */
-export interface Place {
-  readonly id: number
-  /** Shared with other keys that found no room: it counts them together, and never gives back. */
-  readonly lane: boolean
-  /** Its packed state, or null where nothing is kept. */
-  readonly state: Buffer | null
-}
-
-const NOWHERE: Place = { id: 0, lane: false, state: null }
+/** So much is read and added, in bytes as packed, before what was not looked at since is let go: twice as much is known at most. */
+const MOST_KNOWN_BYTES = 4_194_304
+const BYTES_A_ROW = 32
+const BYTES_A_HIT = 4
+/** Policy names that are known, in use or only asked about. */
+const MOST_NAMES = 4_096
 
 /**
  * The rows of all keys, by policy: at most `maxKeys` a policy have one of their own. Rows are deleted only when nothing of them
  * counts. A key that comes when all rows count is counted in one of 1,024 lanes, that of its hash, together with others: a lane may
  * deny too much, never admit too much. While anything in a lane counts, the keys of that lane without a row stay in it, for their
  * history is there.
+ *
+ * A row is read once and then known, until another connection changes the file or nothing of the row counts any more: from then on
+ * it may be deleted. What has changed is written when the transaction ends.
  */
-export class Windows {
+export class Windows implements Later {
+  readonly #connection: Connection
+  readonly #hasher: Hasher
+  readonly #names: Names
   readonly #maxKeys: number
   readonly #due: Due
+  readonly #exact = new Map<string, Rows>()
+  readonly #smooth = new Map<string, Rows>()
+  #knownBytes = 0
+  /** Another number after rows may have been deleted. */
+  sweeps = 0
+  /** What is to be written: rows, and of which policy they are. */
+  readonly #changed: Row[] = []
+  readonly #changedOf: Rows[] = []
   readonly #find: Read<[id: number, state: Buffer]>
-  readonly #findLane: Read<[id: number, state: Buffer]>
   readonly #update: Write
   readonly #insert: Write
   readonly #delete: Write
   readonly #oldest: Read<[id: number, policy: string, lane: number, idleMs: number, lookMs: number]>
   readonly #lookLater: Write
-  readonly #keysOf: Read<[keys: number]>
-  readonly #names: Read<[names: number]>
-  readonly #setKeys: Write
-  readonly #forgetName: Write
 
   constructor(connection: Connection, maxKeys: number) {
     const { sql } = connection
+    this.#connection = connection
+    this.#hasher = connection.hasher
+    this.#names = new Names(connection)
     this.#maxKeys = maxKeys
     this.#due = new Due(connection)
     this.#find = sql.read('SELECT id, state FROM windows WHERE policy = ? AND key = ?')
-    this.#findLane = sql.read(
-      'SELECT id, state FROM windows WHERE policy = ? AND key = ? AND idle_at_ms > ?',
-    )
     this.#update = sql.write('UPDATE windows SET idle_at_ms = ?, state = ? WHERE id = ?')
     this.#insert = sql.write(
-      `INSERT INTO windows (policy, key, idle_at_ms, look_at_ms, state) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (policy, key) DO UPDATE
-       SET idle_at_ms = excluded.idle_at_ms, state = excluded.state`,
+      'INSERT INTO windows (policy, key, idle_at_ms, look_at_ms, state) VALUES (?, ?, ?, ?, ?)',
     )
     this.#delete = sql.write('DELETE FROM windows WHERE id = ?')
     this.#oldest = sql.read(
@@ -64,79 +68,139 @@ export class Windows {
        ORDER BY look_at_ms LIMIT ?`,
     )
     this.#lookLater = sql.write('UPDATE windows SET look_at_ms = ? WHERE id = ?')
-    this.#keysOf = sql.read('SELECT keys FROM policies WHERE policy = ?')
-    this.#names = sql.read('SELECT count(*) FROM policies')
-    this.#setKeys = sql.write(
-      `INSERT INTO policies (policy, keys) VALUES (?, ?)
-       ON CONFLICT (policy) DO UPDATE SET keys = excluded.keys`,
-    )
-    this.#forgetName = sql.write('DELETE FROM policies WHERE policy = ?')
+    connection.later = this
   }
 
-  /** The key's own row, else its lane if anything there counts. */
-  find(policy: string, key: Buffer, nowMs: number): Place {
-    const own = this.own(policy, key)
-    if (own.id !== 0) return own
-    const lane = this.#findLane.one(policy, laneOf(key), nowMs)
-    return lane === undefined ? NOWHERE : { id: lane[0], lane: true, state: lane[1] }
+  get waiting(): number {
+    return this.#changed.length + this.#names.waiting
   }
 
-  /** The key's own row alone. */
-  own(policy: string, key: Buffer): Place {
-    const own = this.#find.one(policy, key)
-    return own === undefined ? NOWHERE : { id: own[0], lane: false, state: own[1] }
+  /** What is known of a policy's rows. Exact and smooth ones of one name are strangers: one that changes its kind starts anew. */
+  of({ kind, name }: ResolvedPolicy): Rows {
+    return (kind === 'exact' ? this.#exact : this.#smooth).get(name) ?? this.#add(kind, name)
   }
 
-  /** @throws OstlerError STORE_FULL for one policy name too many: before anything is written */
-  checkName(policy: string, nowMs: number): void {
-    if (this.#keysOf.one(policy) !== undefined) return
-    if ((this.#names.one() as [number])[0] < MAX_NAMES) return
+  /** The key's own row, else its lane if anything there counts, else a row of its own that has yet to be made. */
+  find(rows: Rows, key: string, nowMs: number): Row {
+    const own = this.own(rows, key, nowMs)
+    if (own.id !== 0 || own.changed) return own
+    const lane = this.#lane(rows, own.hashed, nowMs)
+    return lane.counter.idleMs > nowMs ? lane : own
+  }
+
+  /** The key's own row; where there is none, nothing is counted in it. */
+  own(rows: Rows, key: string, nowMs: number): Row {
+    let row = rows.get(key)
+    if (row === undefined) {
+      this.#forgetSome()
+      row = rows.add(key, this.#hasher.of('key', key))
+      this.#knownBytes += BYTES_A_ROW
+    } else if (this.#isTrue(row, nowMs)) return row
+    this.#read(rows, row)
+    return row
+  }
+
+  /** Sweeps, if a row that `find` gave is to be made and has no room. @throws OstlerError STORE_FULL for one policy name too many */
+  makeRoom(rows: Rows, row: Row, nowMs: number): void {
+    if (row.id !== 0 || row.changed) return
+    if (this.#names.keys(rows) >= this.#maxKeys) this.#sweep(SWEPT_FOR_ROOM, nowMs)
+    if (this.#names.hasRoom(rows)) return
     this.#sweep(SWEPT_FOR_ROOM, nowMs)
-    if ((this.#names.one() as [number])[0] < MAX_NAMES) return
-    const message = `at most ${MAX_NAMES} policy names can be in use, got one more: ${policy}`
-    throw new OstlerError('STORE_FULL', message)
+    if (!this.#names.hasRoom(rows)) this.#names.refuse(rows)
   }
 
-  /** Keeps a state in the row or lane that `find` gave; where it gave none, in a new row, or in the key's lane. */
-  keep(
-    place: Place,
-    policy: string,
-    key: Buffer,
-    state: Buffer,
-    idleMs: number,
-    nowMs: number,
-  ): void {
-    if (place.id !== 0) this.#update.run(idleMs, state, place.id)
-    else this.#claim(policy, key, state, idleMs, nowMs)
+  /** Where a call is to be counted: in the row that `find` gave, or in the key's lane where there is no room for a new one. */
+  place(rows: Rows, row: Row, nowMs: number): Row {
+    if (row.id !== 0 || row.changed || this.#names.keys(rows) < this.#maxKeys) return row
+    return this.#lane(rows, row.hashed, nowMs)
   }
 
-  /** Changes a row of its own, as a refund does. */
-  change(place: Place, state: Buffer, idleMs: number): void {
-    this.#update.run(idleMs, state, place.id)
+  /** A row has changed. It is in memory alone until `write`. */
+  change(rows: Rows, row: Row): void {
+    this.#connection.changed = true
+    this.#knownBytes += BYTES_A_HIT
+    if (row.changed) return
+    if (row.id === 0 && !row.lane) this.#names.count(rows, 1)
+    row.changed = true
+    this.#changed.push(row)
+    this.#changedOf.push(rows)
   }
 
-  /** Deletes a key's own row. */
-  drop(place: Place, policy: string): void {
-    this.#delete.run(place.id)
-    this.#count(policy, -1)
+  /** Writes what has changed, and deletes a few of the rows of which nothing counts any more. */
+  write(nowMs: number): void {
+    const most = this.#changed.length * SWEPT_A_ROW
+    this.#writeRows(nowMs)
+    if (this.#due.isDue(nowMs)) this.#sweep(most, nowMs)
+    this.#names.write()
+    if (this.#exact.size + this.#smooth.size < MOST_NAMES / 2) return
+    this.#exact.clear()
+    this.#smooth.clear()
   }
 
-  /** Deletes a few of the rows of which nothing counts any more. */
-  tidy(nowMs: number): void {
-    if (this.#due.isDue(nowMs)) this.#sweep(SWEPT_A_CALL, nowMs)
+  drop(): void {
+    for (const row of this.#changed) row.changed = false
+    this.#changed.length = 0
+    this.#changedOf.length = 0
+    this.#names.drop()
   }
 
-  #claim(policy: string, key: Buffer, state: Buffer, idleMs: number, nowMs: number): void {
-    // The state is packed in a buffer that sweeping leaves alone.
-    if (this.#keys(policy) >= this.#maxKeys) this.#sweep(SWEPT_FOR_ROOM, nowMs)
-    const keys = this.#keys(policy)
-    const own = keys < this.#maxKeys
-    this.#insert.run(policy, own ? key : laneOf(key), idleMs, idleMs, state)
-    if (own) this.#setKeys.run(policy, keys + 1)
+  #isTrue(row: Row, nowMs: number): boolean {
+    return row.changed || (row.stamp === this.#connection.stamp && row.counter.idleMs > nowMs)
+  }
+
+  #read(rows: Rows, row: Row): void {
+    row.stamp = 0
+    const found = this.#find.one(rows.policy, row.hashed)
+    row.id = found === undefined ? 0 : found[0]
+    row.counter.load(found === undefined ? null : found[1])
+    row.stamp = this.#connection.stamp
+    if (found !== undefined) this.#knownBytes += found[1].length
+  }
+
+  #lane(rows: Rows, hashed: Buffer, nowMs: number): Row {
+    const high = hashed[0] & LANE_MASK
+    const number = high * 256 + hashed[1]
+    let lane = rows.lanes.get(number)
+    if (lane === undefined) {
+      lane = new Row(rows.kind, Buffer.of(high, hashed[1]), true)
+      rows.lanes.set(number, lane)
+    } else if (this.#isTrue(lane, nowMs)) return lane
+    this.#read(rows, lane)
+    return lane
+  }
+
+  #writeRows(nowMs: number): void {
+    const changed = this.#changed
+    for (let i = 0; i < changed.length; i++) {
+      const row = changed[i]
+      const { counter } = row
+      if (counter.idleMs <= nowMs && !row.lane) this.#remove(this.#changedOf[i], row)
+      else if (row.id !== 0) this.#update.run(counter.idleMs, counter.pack(), row.id)
+      else this.#insertRow(this.#changedOf[i], row)
+      row.changed = false
+    }
+    changed.length = 0
+    this.#changedOf.length = 0
+  }
+
+  #insertRow({ policy }: Rows, row: Row): void {
+    const { idleMs } = row.counter
+    row.id = this.#insert.add(policy, row.hashed, idleMs, idleMs, row.counter.pack())
+    row.stamp = this.#connection.stamp
     this.#due.added(idleMs)
   }
 
+  /** Deletes a key's own row of which nothing counts any more. */
+  #remove(rows: Rows, row: Row): void {
+    if (row.id !== 0) this.#delete.run(row.id)
+    row.id = 0
+    this.#names.count(rows, -1)
+  }
+
   #sweep(most: number, nowMs: number): void {
+    this.sweeps++
+    // It is the file that is swept: it is to say what is known here.
+    this.#writeRows(nowMs)
     const rows = this.#oldest.all(most + 1)
     // No look before the first row that is left is due.
     this.#due.next(rows.length > most ? rows[most][4] : Infinity)
@@ -151,21 +215,30 @@ export class Windows {
         continue
       }
       this.#delete.run(id)
-      if (lane === 0) this.#count(policy, -1)
+      if (lane === 0) this.#names.count(this.#named(policy), -1)
     }
   }
 
-  #keys(policy: string): number {
-    return this.#keysOf.one(policy)?.[0] ?? 0
+  #named(policy: string): Rows {
+    const at = policy.indexOf(':')
+    const kind = policy.slice(0, at) as ResolvedPolicy['kind']
+    const name = policy.slice(at + 1)
+    return (kind === 'exact' ? this.#exact : this.#smooth).get(name) ?? this.#add(kind, name)
   }
 
-  #count(policy: string, by: number): void {
-    const keys = this.#keys(policy) + by
-    if (keys > 0) this.#setKeys.run(policy, keys)
-    else this.#forgetName.run(policy)
+  #add(kind: ResolvedPolicy['kind'], name: string): Rows {
+    const rows = new Rows(kind, `${kind}:${name}`)
+    if (this.#exact.size + this.#smooth.size >= MOST_NAMES) this.#names.refuse(rows)
+    const all = kind === 'exact' ? this.#exact : this.#smooth
+    all.set(name, rows)
+    return rows
   }
-}
 
-function laneOf(key: Buffer): Buffer {
-  return Buffer.of(key[0] & LANE_MASK, key[1])
+  /** What is to be written stays known. */
+  #forgetSome(): void {
+    if (this.#knownBytes < MOST_KNOWN_BYTES || this.#changed.length > 0) return
+    for (const rows of this.#exact.values()) rows.age()
+    for (const rows of this.#smooth.values()) rows.age()
+    this.#knownBytes = 0
+  }
 }
