@@ -25,7 +25,6 @@ CREATE TABLE head (
   idempotency INTEGER NOT NULL,
   domains INTEGER NOT NULL,
   pairs INTEGER NOT NULL,
-  leases INTEGER NOT NULL,
   agents INTEGER NOT NULL,
   breakers INTEGER NOT NULL,
   exits INTEGER NOT NULL,
@@ -83,7 +82,7 @@ CREATE TABLE domains (
   floor INTEGER NOT NULL,
   -- Its newest change; 0 before the first.
   version INTEGER NOT NULL,
-  in_flight INTEGER NOT NULL,
+  -- Leases given while something is counted towards an incident.
   dispatched INTEGER NOT NULL,
   pairs INTEGER NOT NULL,
   -- What is counted towards an incident, or the open incident, as JSON.
@@ -113,19 +112,21 @@ CREATE TABLE pairs (
 CREATE INDEX pairs_by_change ON pairs (domain, version);
 CREATE INDEX pairs_to_forget ON pairs (forget_at_ms);
 
--- Dispatches on their way. An agent's slots are counted by its index.
+-- Dispatches on their way, as a log that each process follows: a row for a lease that is taken, and one for its end. One past its
+-- deadline has ended without. What is in front and over is deleted, and what is in front and not over is added anew.
 CREATE TABLE leases (
-  id TEXT PRIMARY KEY,
-  agent TEXT NOT NULL,
-  domain INTEGER NOT NULL,
-  deadline_ms INTEGER NOT NULL,
-  epoch INTEGER NOT NULL,
+  n INTEGER PRIMARY KEY,
+  -- The lease of this number has come back; all else is null then.
+  ends INTEGER,
+  id TEXT,
+  agent TEXT,
+  domain INTEGER,
+  deadline_ms INTEGER,
+  epoch INTEGER,
   -- Which candidate it was given for, and whether as a probe: what a repeat is answered.
-  choice INTEGER NOT NULL,
-  probe INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX leases_of_agent ON leases (agent, deadline_ms);
-CREATE INDEX leases_to_end ON leases (deadline_ms);
+  choice INTEGER,
+  probe INTEGER
+) STRICT;
 
 -- ---- the fleet ------------------------------------------------------------------------------------------------------
 

@@ -84,10 +84,13 @@ const TABLES = [
   'permits',
   'domains',
   'pairs',
-  'leases',
   'fleet',
   'idempotency',
 ] as const
+
+/** Leases that have not come back, and are not past their deadline. */
+const OUT = `leases WHERE deadline_ms > (SELECT newest_ms FROM head)
+  AND n NOT IN (SELECT ends FROM leases WHERE ends IS NOT NULL)`
 
 /** Counts every table, in one state, and holds the counts that the head keeps against them. */
 function rowsOf(handle: Handle, problems: string[]): Record<string, number> {
@@ -96,6 +99,7 @@ function rowsOf(handle: Handle, problems: string[]): Record<string, number> {
   }
   return handle.transaction(() => {
     const rows = Object.fromEntries(TABLES.map((table) => [table, count(table)]))
+    rows['leases'] = count(OUT)
     const head = handle.prepare('SELECT * FROM head').get() as Record<string, number>
     const kept: Record<string, number> = { ...rows }
     for (const kind of ['agent', 'breaker', 'exit']) {

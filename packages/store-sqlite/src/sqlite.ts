@@ -69,12 +69,12 @@ function healthOf(file: File): Methods<HealthMethods> {
   return {
     acquire: (request) => (
       whole('deadlineMs', request.deadlineMs),
-      file.write(request.nowMs, ({ health }, nowMs) => health.acquire(request, nowMs))
+      file.change(request.nowMs, ({ health }, nowMs) => health.acquire(request, nowMs))
     ),
     settle: (request) => (
       whole('lease.epoch', request.lease.epoch),
       whole('lease.pickedAtMs', request.lease.pickedAtMs),
-      file.write(request.nowMs, ({ health }, nowMs) => health.settle(request, nowMs))
+      file.change(request.nowMs, ({ health }, nowMs) => health.settle(request, nowMs))
     ),
     exclude: (exit, domain, untilMs, atMs) => (
       whole('untilMs', untilMs),

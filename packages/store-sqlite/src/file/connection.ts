@@ -27,7 +27,9 @@ export class Connection {
   /** The decision at hand has changed rows that are written later. */
   changed = false
   /** What is written before the transaction ends. */
-  later: Later | null = null
+  readonly later: Later[] = []
+  /** Counts the transactions. */
+  transaction = 0
   readonly #handle: Handle
   readonly #dataVersion: Database.Statement
   readonly #beginWrite: Database.Statement
@@ -110,17 +112,18 @@ export class Connection {
     }
   }
 
-  /** A decision failed that had nothing to undo. False where the transaction as a whole is gone. */
-  outlives(): boolean {
-    // It may have swept.
+  /** A decision failed that was not to be undone. False where the transaction is gone, or holds a part of it. */
+  outlives(isRefusal: boolean): boolean {
+    if (!this.isOpen || (this.isTouched && !isRefusal)) return false
+    // Whoever refuses has changed nothing, but may have deleted what has run out.
     if (this.sql.wrote) this.written = true
     this.sql.wrote = false
-    return this.isOpen
+    return true
   }
 
   /** A decision at `nowMs` is complete. True where it wrote anything. */
   decided(nowMs: number): boolean {
-    if (!this.sql.wrote && !this.changed) return false
+    if (!this.isTouched) return false
     this.sql.wrote = false
     this.changed = false
     this.written = true
@@ -140,7 +143,7 @@ export class Connection {
 
   /** Ends the transaction as if it had never been. SQLite may have ended it already, or be past doing so. */
   rollback(): void {
-    this.later?.drop()
+    for (const rows of this.later) rows.drop()
     this.#end()
     this.#stamp()
     if (!this.#handle.inTransaction) return
@@ -162,7 +165,14 @@ export class Connection {
 
   /** How many rows are written later. */
   get waiting(): number {
-    return this.later === null ? 0 : this.later.waiting
+    let waiting = 0
+    for (const rows of this.later) waiting += rows.waiting
+    return waiting
+  }
+
+  /** The decision at hand has written or changed anything. */
+  get isTouched(): boolean {
+    return this.sql.wrote || this.changed
   }
 
   /** SQLite may have ended a transaction that failed. */
@@ -180,7 +190,7 @@ export class Connection {
   }
 
   #writeLater(): void {
-    if (this.waiting > 0) this.later?.write(this.head.newestMs)
+    for (const rows of this.later) if (rows.waiting > 0) rows.write(this.head.newestMs)
   }
 
   #end(): void {
@@ -203,6 +213,7 @@ export class Connection {
         this.refresh()
         if (this.#headStamp !== this.stamp) this.head.load()
         this.#headStamp = this.stamp
+        this.transaction++
         return
       } catch (error) {
         if (this.#handle.inTransaction) this.#rollback.run()

@@ -13,6 +13,11 @@ export function isBusy(error: unknown): boolean {
   return code.startsWith('SQLITE_BUSY') || code === 'SQLITE_PROTOCOL'
 }
 
+/** A bound is reached. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof OstlerError && /^(STORE|FLEET)_FULL$/.test(error.code)
+}
+
 /** After such an error the connection is not to be trusted: the next `ping` opens the file anew. */
 export function isSuspect(error: unknown): boolean {
   return /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN|READONLY)/.test(sqliteCode(error))

@@ -7,7 +7,6 @@ export const COUNT_NAMES = [
   'idempotency',
   'domains',
   'pairs',
-  'leases',
   'agents',
   'breakers',
   'exits',

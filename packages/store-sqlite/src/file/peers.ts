@@ -8,13 +8,14 @@ const byFile = new Map<string, Set<Peer>>()
 
 /**
  * Joins those of this process that have the same file open. A batch holds the lock until its timer runs, and a peer that waited for
- * the lock would keep that timer from running: so who wants the file first makes its peers commit.
+ * the lock would keep that timer from running: so who wants the file first makes its peers commit. Gives all of them, as they join and
+ * leave.
  */
-export function joinPeers(identity: string, peer: Peer): void {
+export function joinPeers(identity: string, peer: Peer): ReadonlySet<Peer> {
   if (byFile.size === 0) process.on('exit', yieldAll)
-  const peers = byFile.get(identity)
-  if (peers === undefined) byFile.set(identity, new Set([peer]))
-  else peers.add(peer)
+  const peers = byFile.get(identity) ?? new Set()
+  byFile.set(identity, peers.add(peer))
+  return peers
 }
 
 export function leavePeers(identity: string, peer: Peer): void {
@@ -25,9 +26,7 @@ export function leavePeers(identity: string, peer: Peer): void {
 }
 
 /** Makes all others on the file commit what they hold open. */
-export function yieldPeers(identity: string, self: Peer): void {
-  const peers = byFile.get(identity)
-  if (peers === undefined || peers.size === 1) return
+export function yieldPeers(peers: ReadonlySet<Peer>, self: Peer): void {
   for (const peer of peers) if (peer !== self) peer.yield()
 }
 

@@ -1,7 +1,7 @@
 import { OstlerError, shown } from '@ostler/core'
 import { Batch } from './batch.ts'
 import { Connection } from './connection.ts'
-import { isSuspect, unavailable } from './failure.ts'
+import { isRefusal, isSuspect, unavailable } from './failure.ts'
 import { identityOf, type FileOptions } from './open.ts'
 import { Patience } from './patience.ts'
 import { joinPeers, leavePeers, yieldPeers, type Peer } from './peers.ts'
@@ -34,6 +34,8 @@ export class Transactions<T> implements Peer {
   readonly #batch: Batch
   #connection: Connection
   #tables: T
+  /** All of this process that have the file open. */
+  #peers: ReadonlySet<Peer> = new Set()
   #closed = false
   /** Why no decision can be had until `ping` opens the file anew: the connection is closed. */
   #broken: OstlerError | null = null
@@ -65,12 +67,12 @@ export class Transactions<T> implements Peer {
 
   /** A look at one state; nothing is written. */
   read<R>(askedMs: number, look: (tables: T, nowMs: number) => R): R {
-    this.#ready()
+    const startMs = this.#ready()
     const connection = this.#connection
     const inBatch = this.#batch.isOpen
     try {
       if (!inBatch) connection.look(this.#patience)
-      const answer = look(this.#tables, this.#nowMs(askedMs))
+      const answer = look(this.#tables, this.#nowMs(askedMs, inBatch ? startMs : Date.now()))
       if (!inBatch) connection.commit()
       return answer
     } catch (error) {
@@ -84,14 +86,14 @@ export class Transactions<T> implements Peer {
    * where it cannot. About a microsecond.
    */
   recall<R>(askedMs: number, recall: (tables: T, nowMs: number) => R | undefined): R | undefined {
-    this.#ready()
+    const startMs = this.#ready()
     try {
       // While a batch holds the lock, nobody else can commit.
       if (!this.#batch.isOpen) this.#connection.refresh()
     } catch (error) {
       throw this.#failed(error)
     }
-    return recall(this.#tables, this.#nowMs(askedMs))
+    return recall(this.#tables, this.#nowMs(askedMs, startMs))
   }
 
   /** Writes, and so shows that all is well; opens the file anew where it was replaced or has failed. */
@@ -141,13 +143,17 @@ export class Transactions<T> implements Peer {
   }
 
   #decide<R>(askedMs: number, undoable: boolean, decide: (tables: T, nowMs: number) => R): R {
-    const batched = this.#hold(this.#ready())
-    const connection = this.#connection
+    const startMs = this.#ready()
+    const inBatch = this.#batch.isOpen && !this.#batch.isDue(startMs)
+    // Where this call has to wait for the file, the clock is read once it is held.
+    const readMs = inBatch ? startMs : this.#hold()
+    const batched = this.#batch.isOpen
     const entered = batched && undoable
+    const connection = this.#connection
     let answer: R
     try {
       if (entered) connection.enter()
-      const nowMs = this.#nowMs(askedMs)
+      const nowMs = this.#nowMs(askedMs, readMs)
       answer = decide(this.#tables, nowMs)
       const wrote = connection.decided(nowMs)
       if (entered) connection.leave()
@@ -163,7 +169,7 @@ export class Transactions<T> implements Peer {
   #open(patience: Patience): Connection {
     try {
       const connection = Connection.open(this.#options, patience)
-      joinPeers(connection.identity, this)
+      this.#peers = joinPeers(connection.identity, this)
       return connection
     } catch (error) {
       throw unavailable(error, this.#options.path, patience.budgetMs)
@@ -201,12 +207,12 @@ export class Transactions<T> implements Peer {
     if (this.#closed) throw new OstlerError('CLOSED', 'the sqlite store is closed')
   }
 
-  /** What comes before every call. Gives the instant, by the process's own clock. */
+  /** What comes before every call. Gives the instant. */
   #ready(): number {
     this.#throwIfClosed()
     this.#patience.renew()
-    const nowMs = performance.now()
-    if (nowMs >= this.#lookAtMs && this.#broken === null) {
+    const nowMs = Date.now()
+    if ((nowMs >= this.#lookAtMs || nowMs < this.#lookAtMs - LOOK_MS) && this.#broken === null) {
       this.#lookAtMs = nowMs + LOOK_MS
       if (this.#isElsewhere()) this.#break(ELSEWHERE)
     }
@@ -216,7 +222,7 @@ export class Transactions<T> implements Peer {
       if (fault === this.#loss) this.#loss = null
       throw new OstlerError('STORE_UNAVAILABLE', fault.message, { cause: fault })
     }
-    yieldPeers(this.#connection.identity, this)
+    if (this.#peers.size > 1) yieldPeers(this.#peers, this)
     return nowMs
   }
 
@@ -224,28 +230,26 @@ export class Transactions<T> implements Peer {
     return identityOf(this.#options.path) !== this.#connection.identity
   }
 
-  /** Makes sure of the lock. True where the decision to come belongs to a batch. */
-  #hold(startMs: number): boolean {
+  /** Takes the lock, and opens a batch where there may be one. Gives the instant at which the file was held. */
+  #hold(): number {
     const batch = this.#batch
     if (batch.isOpen) {
-      if (!batch.isDue(startMs)) return true
       this.flush()
       // Where decisions leave no gap, others would never find the file free.
       if (this.#connection.isShared) this.#patience.giveWay()
     }
     try {
       this.#connection.begin(this.#patience)
-      if (!batch.mayOpen(startMs)) return false
-      this.#connection.refresh()
     } catch (error) {
       throw this.#undone(error, false, false)
     }
-    batch.open(this.#connection.isShared)
-    return true
+    const nowMs = Date.now()
+    if (batch.mayOpen) batch.open(nowMs, this.#connection.isShared)
+    return nowMs
   }
 
-  #nowMs(askedMs: number): number {
-    const readMs = this.#options.ownTime ? Date.now() : askedMs
+  #nowMs(askedMs: number, heldMs: number): number {
+    const readMs = this.#options.ownTime ? heldMs : askedMs
     if (!Number.isSafeInteger(readMs)) {
       throw new OstlerError('INVALID_REQUEST', `nowMs must be an integer, got ${shown(readMs)}`)
     }
@@ -256,7 +260,7 @@ export class Transactions<T> implements Peer {
   /** Ends a decision that failed. A batch goes on without it, unless SQLite has ended the batch as a whole. */
   #undone(error: unknown, batched: boolean, entered: boolean): unknown {
     if (batched) {
-      const goesOn = entered ? this.#connection.undo() : this.#connection.outlives()
+      const goesOn = entered ? this.#connection.undo() : this.#connection.outlives(isRefusal(error))
       return goesOn ? this.#failed(error) : this.#lost(error)
     }
     this.#connection.rollback()
@@ -265,7 +269,8 @@ export class Transactions<T> implements Peer {
 
   /** The batch is gone. What its decisions were told of versions holds no longer. */
   #lost(error: unknown): OstlerError {
-    const { decisions: count, ageMs } = this.#batch
+    const count = this.#batch.decisions
+    const ageMs = this.#batch.ageMs(Date.now())
     this.#connection.rollback()
     this.#batch.end()
     const reason = this.#failed(error)

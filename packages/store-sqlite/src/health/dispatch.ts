@@ -57,7 +57,8 @@ function give(
     pairs.write(exit, domain, after)
     epoch = after.epoch
   }
-  leases.take({ id: leaseId, domain: domain.id, epoch, index, probe }, agentId, domain, deadlineMs)
+  leases.take({ id: leaseId, agent: agentId, domain: domain.id, deadlineMs, epoch, index, probe })
+  domains.took(domain)
   const changes = views.changes(request.domain, domain, viewVersion, nowMs)
   return { kind: 'acquired', index, epoch, probe, changes }
 }

@@ -1,128 +1,180 @@
 import { OstlerError } from '@ostler/core'
 import type { Connection } from '../file/connection.ts'
-import { Due } from '../file/due.ts'
-import type { Head } from '../file/head.ts'
-import type { Read, Write } from '../file/sql.ts'
-import type { Domain, Domains } from './domains.ts'
+import type { Later } from '../file/later.ts'
+import type { Domain } from './domains.ts'
+import { leaseOf, LogRows, type HeldLease, type LogRow } from './log-rows.ts'
+import { Outstanding } from './outstanding.ts'
 
 /** Leases past their deadline that a call lets go; before a count that should be right, and before a refusal for want of room. */
 const DRAINED_A_CALL = 64
 const DRAINED_TO_COUNT = 4_096
+/** The log may be longer by so much than twice the leases that are out; then so many rows in front are gone through, and twice those added. */
+const SPARED = 1_024
+const TIDIED = 64
 
-/** A lease that is out, and what a repeat of its request is answered. */
-export interface HeldLease {
-  readonly id: string
-  readonly domain: number
-  readonly epoch: number
-  readonly index: number
-  readonly probe: boolean
-}
-
-/** Dispatches on their way, at most `maxLeases`. One past its deadline is as good as gone. */
-export class Leases {
-  readonly #head: Head
-  readonly #domains: Domains
+/**
+ * Dispatches on their way, at most `maxLeases`: known here, and kept in the file as a log that each process follows. A lease that is
+ * taken is one row more, and so is one that has come back: a page each, wherever it stands. One past its deadline is as good as gone,
+ * which nobody needs to be told. Rows are added when the transaction ends: a lease that came back before needs none.
+ */
+export class Leases implements Later {
+  readonly #connection: Connection
   readonly #maxLeases: number
-  readonly #due: Due
-  readonly #find: Read<
-    [domain: number, deadlineMs: number, epoch: number, index: number, probe: number]
-  >
-  readonly #busy: Read<[deadlineMs: number]>
-  readonly #insert: Write
-  readonly #delete: Write
-  readonly #ended: Read<[id: string, domain: number, deadlineMs: number]>
+  readonly #rows: LogRows
+  readonly #out = new Outstanding()
+  /** The log as far as it is known. */
+  #first = 1
+  #last = 0
+  /** What is to be added: leases, and the numbers of those that have come back. */
+  readonly #taken: HeldLease[] = []
+  readonly #ended: number[] = []
+  /** The transaction that rows were last added in. */
+  #addedIn = 0
+  /** When the log was read, by the connection's stamp. */
+  #stamp = 0
 
-  constructor(connection: Connection, domains: Domains, maxLeases: number) {
-    const { sql, head } = connection
-    this.#head = head
-    this.#domains = domains
+  constructor(connection: Connection, maxLeases: number) {
+    this.#connection = connection
     this.#maxLeases = maxLeases
-    this.#due = new Due(connection)
-    this.#find = sql.read(
-      'SELECT domain, deadline_ms, epoch, choice, probe FROM leases WHERE id = ?',
-    )
-    this.#busy = sql.read(
-      `SELECT deadline_ms FROM leases WHERE agent = ? AND deadline_ms > ?
-       ORDER BY deadline_ms DESC LIMIT 1 OFFSET ?`,
-    )
-    this.#insert = sql.write(
-      `INSERT INTO leases (id, agent, domain, deadline_ms, epoch, choice, probe)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    )
-    this.#delete = sql.write('DELETE FROM leases WHERE id = ?')
-    this.#ended = sql.read(
-      'SELECT id, domain, deadline_ms FROM leases ORDER BY deadline_ms LIMIT ?',
-    )
+    this.#rows = new LogRows(connection.sql)
+    connection.later.push(this)
+  }
+
+  get waiting(): number {
+    return this.#taken.length + this.#ended.length
+  }
+
+  /** Learns what other connections have taken and freed: before any decision. O(their rows) */
+  follow(): void {
+    const { stamp } = this.#connection
+    if (this.#stamp === stamp) return
+    if (!this.#followFrom(this.#last)) {
+      // Rows that were not seen have been deleted.
+      this.#forget()
+      this.#followFrom(0)
+    }
+    this.#stamp = stamp
   }
 
   /** The lease, if it is out. */
   find(id: string, nowMs: number): HeldLease | null {
-    const row = this.#find.one(id)
-    if (row === undefined) return null
-    const [domain, deadlineMs, epoch, index, probe] = row
-    const lease = { id, domain, epoch, index, probe: probe === 1 }
-    if (nowMs < deadlineMs) return lease
-    this.free(lease)
+    const lease = this.#out.find(id)
+    if (lease === undefined) return null
+    if (nowMs < lease.deadlineMs) return lease
+    this.#out.remove(id)
     return null
   }
 
-  /**
-   * 0 when the agent has a free slot of `most`; else the instant from which it has, if nothing else happens: with k more leases than
-   * slots, that is when k + 1 have ended. O(leases of the agent).
-   */
+  /** How many are on their way to a domain. */
+  inFlight({ id }: Domain): number {
+    return this.#out.inFlight(id)
+  }
+
   busyUntilMs(agent: string, most: number, nowMs: number): number {
-    return this.#busy.one(agent, nowMs, most - 1)?.[0] ?? 0
+    return this.#out.busyUntilMs(agent, most, nowMs)
   }
 
-  /** Takes a slot of the agent. @throws OstlerError STORE_FULL, before anything is written: `makeRoom` */
-  take(lease: HeldLease, agent: string, domain: Domain, deadlineMs: number): void {
-    const { id, epoch, index, probe } = lease
-    this.#insert.run(id, agent, domain.id, deadlineMs, epoch, index, probe ? 1 : 0)
-    this.#head.add('leases', 1)
-    this.#domains.took(domain)
-    this.#due.added(deadlineMs)
+  /** Takes a slot of the agent; after `makeRoom`. */
+  take(lease: HeldLease): void {
+    this.#connection.changed = true
+    this.#taken.push(lease)
+    this.#out.add(0, lease)
   }
 
-  free(lease: HeldLease): void {
-    this.#drop(lease.id, lease.domain)
+  free({ id }: HeldLease): void {
+    this.#connection.changed = true
+    const n = this.#out.numberOf(id)
+    if (n > 0) this.#ended.push(n)
+    this.#out.remove(id)
   }
 
   /** Makes sure that one more can be taken. @throws OstlerError STORE_FULL */
   makeRoom(nowMs: number): void {
-    if (this.#head.count('leases') < this.#maxLeases) return
+    if (this.#out.size < this.#maxLeases) return
     this.drainToCount(nowMs)
-    if (this.#head.count('leases') < this.#maxLeases) return
+    if (this.#out.size < this.#maxLeases) return
     throw new OstlerError('STORE_FULL', `the file holds maxLeases = ${this.#maxLeases} leases`)
   }
 
   /** Lets a few of those past their deadline go. */
   drain(nowMs: number): void {
-    if (this.#due.isDue(nowMs)) this.#drain(DRAINED_A_CALL, nowMs)
+    this.#out.drain(DRAINED_A_CALL, nowMs)
   }
 
-  /** Lets all of them go, but for a flood; true where there were any. */
-  drainToCount(nowMs: number): boolean {
-    return this.#due.isDue(nowMs) && this.#drain(DRAINED_TO_COUNT, nowMs)
+  /** Lets all of them go, but for a flood. */
+  drainToCount(nowMs: number): void {
+    this.#out.drain(DRAINED_TO_COUNT, nowMs)
   }
 
-  #drain(most: number, nowMs: number): boolean {
-    const rows = this.#ended.all(most + 1)
-    let drained = false
-    this.#due.next(rows.length > most ? rows[most][2] : Infinity)
-    for (const [id, domain, deadlineMs] of rows.slice(0, most)) {
-      if (deadlineMs > nowMs) {
-        this.#due.next(deadlineMs)
-        break
-      }
-      this.#drop(id, domain)
-      drained = true
+  write(): void {
+    this.#addedIn = this.#connection.transaction
+    const before = this.#last
+    for (const ends of this.#ended) {
+      this.#rows.end(this.#last + 1, ends)
+      this.#last++
     }
-    return drained
+    for (const lease of this.#taken) if (this.#out.find(lease.id) === lease) this.#add(lease)
+    this.#taken.length = 0
+    this.#ended.length = 0
+    if (this.#last - this.#first > SPARED + 2 * this.#out.size) {
+      this.#tidy(TIDIED + 2 * (this.#last - before))
+    }
   }
 
-  #drop(id: string, domain: number): void {
-    this.#delete.run(id)
-    this.#head.add('leases', -1)
-    this.#domains.freed(domain)
+  drop(): void {
+    const isKnown = this.waiting === 0 && this.#addedIn !== this.#connection.transaction
+    if (!isKnown) this.#forget()
+  }
+
+  /** False where the row that was the last is not there any more: then those after it may be missing as well. */
+  #followFrom(last: number): boolean {
+    let n = 0
+    for (const row of this.#rows.since(last)) {
+      const isFirst = n === 0
+      n = row[0]
+      if (isFirst && last === 0) this.#first = n
+      else if (isFirst && n !== last) return false
+      if (n > last) this.#learn(n, row[1], row)
+    }
+    if (n === 0 && last !== 0) return false
+    this.#last = n
+    return true
+  }
+
+  #learn(n: number, ends: number | null, row: LogRow): void {
+    if (ends === null) {
+      this.#out.add(n, leaseOf(row))
+      return
+    }
+    const lease = this.#out.at(ends)
+    if (lease !== undefined) this.#out.remove(lease.id)
+  }
+
+  #add(lease: HeldLease): void {
+    this.#rows.take(this.#last + 1, lease)
+    this.#last++
+    this.#out.number(lease.id, this.#last)
+  }
+
+  /** The log is read anew before the next decision. */
+  #forget(): void {
+    this.#out.clear()
+    this.#taken.length = 0
+    this.#ended.length = 0
+    this.#first = 1
+    this.#last = 0
+    this.#stamp = 0
+  }
+
+  /** Deletes the front of the log; what of it is out is added anew. */
+  #tidy(most: number): void {
+    const oldest = this.#rows.oldest(most + 1)
+    const next = oldest.pop() as number
+    for (const n of oldest) {
+      const lease = this.#out.at(n)
+      if (lease !== undefined) this.#add(lease)
+    }
+    this.#rows.deleteBefore(next)
+    this.#first = next
   }
 }

@@ -102,7 +102,7 @@ export class Pairs {
   makeRoom(exit: string, domain: Domain | undefined, nowMs: number): void {
     if (this.#head.count('pairs') < this.#maxRecords) return
     if (domain !== undefined && this.#find.one(domain.id, exit) !== undefined) return
-    this.#sweep(SWEPT_FOR_ROOM, nowMs, domain)
+    this.#sweep(SWEPT_FOR_ROOM, nowMs)
     if (this.#head.count('pairs') < this.#maxRecords) return
     const message = `the file holds maxRecords = ${this.#maxRecords} pairs that still count`
     throw new OstlerError('STORE_FULL', message)
@@ -134,11 +134,10 @@ export class Pairs {
 
   /** Deletes a few of the records that are forgotten: unasked, for to a view they are available already. */
   tidy(nowMs: number): void {
-    if (this.#due.isDue(nowMs)) this.#sweep(SWEPT_A_CALL, nowMs, undefined)
+    if (this.#due.isDue(nowMs)) this.#sweep(SWEPT_A_CALL, nowMs)
   }
 
-  /** Deletes what is forgotten; `known` is kept in step. */
-  #sweep(most: number, nowMs: number, known: Domain | undefined): void {
+  #sweep(most: number, nowMs: number): void {
     const rows = this.#forgotten.all(most + 1)
     this.#due.next(rows.length > most ? rows[most][3] : Infinity)
     for (const [domain, exit, version, forgetAtMs] of rows.slice(0, most)) {
@@ -149,9 +148,6 @@ export class Pairs {
       this.#delete.run(domain, exit)
       this.#head.add('pairs', -1)
       this.#domains.lost(domain, version)
-      if (known?.id !== domain) continue
-      known.pairs--
-      known.floor = Math.max(known.floor, version - 1)
     }
   }
 }

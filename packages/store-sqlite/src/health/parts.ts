@@ -21,15 +21,16 @@ export interface Parts {
 }
 
 export function partsOf(connection: Connection, options: HealthOptions): Parts {
-  const domains = new Domains(connection)
+  const leases = new Leases(connection, options.maxLeases)
+  const domains = new Domains(connection, leases)
   const pairs = new Pairs(connection, domains, options.maxRecords)
-  const leases = new Leases(connection, domains, options.maxLeases)
   const fleet = new Fleet(connection, options.maxAgents)
   return { domains, pairs, leases, fleet, views: new Views(connection, pairs) }
 }
 
-/** Lets a little of what has run out go: every write does. */
+/** Comes before each decision: learns which leases others have taken and freed, and lets a little of what has run out go. */
 export function tidy({ leases, pairs }: Parts, nowMs: number): void {
+  leases.follow()
   leases.drain(nowMs)
   pairs.tidy(nowMs)
 }

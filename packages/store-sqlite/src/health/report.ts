@@ -16,7 +16,8 @@ import {
 import type { Head } from '../file/head.ts'
 import type { Domain } from './domains.ts'
 import type { Fleet } from './fleet.ts'
-import type { HeldLease } from './leases.ts'
+import type { HeldLease } from './log-rows.ts'
+import type { Leases } from './leases.ts'
 import { tidy, type Parts } from './parts.ts'
 
 const CLEARED: AgentBreaker = Object.freeze({ failures: 0, downUntilMs: 0 })
@@ -56,8 +57,8 @@ export function settle(parts: Parts, head: Head, request: SettleRequest, nowMs: 
     return told('applied', false, null, trippedBy(fleet, request, nowMs))
   }
   // The tried are counted with the leases on their way: those past their deadline are not among them.
-  if (leases.drainToCount(nowMs)) domain = domains.find(lease.domain)
-  const watch = observed(request, domain, held, excludes && !stale, before, nowMs)
+  leases.drainToCount(nowMs)
+  const watch = observed(request, domain, leases, held, excludes && !stale, before, nowMs)
   const after = transition(before, eventOf(request, watch, nowMs), nowMs, request.health)
   const changed = after !== before
   // All that may be refused is behind: from here on the decision is carried out.
@@ -87,6 +88,7 @@ function eventOf({ lease, outcome }: SettleRequest, watch: Watch | null, nowMs: 
 function observed(
   request: SettleRequest,
   domain: Domain | undefined,
+  leases: Leases,
   held: HeldLease | null,
   mayExclude: boolean,
   before: PairRecord | null,
@@ -98,7 +100,7 @@ function observed(
     exit: lease.exit,
     newlyExcluded: mayExclude && stateAt(before, nowMs).health === 'available',
     dispatched: domain === undefined ? 0 : domain.dispatched,
-    inFlight: domain === undefined ? 0 : domain.inFlight - (held === null ? 0 : 1),
+    inFlight: domain === undefined ? 0 : leases.inFlight(domain) - (held === null ? 0 : 1),
   }
   return observe(domain === undefined ? null : domain.watch, event, nowMs, incident, exits)
 }

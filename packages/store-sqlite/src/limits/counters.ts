@@ -41,8 +41,7 @@ export interface Counter<P extends ResolvedPolicy> {
 }
 
 export function counterOf(kind: ResolvedPolicy['kind'], lane: boolean): Counter<ResolvedPolicy> {
-  const counter = kind === 'exact' ? new ExactCounter(lane) : new SmoothCounter()
-  return counter as Counter<ResolvedPolicy>
+  return kind === 'exact' ? new ExactCounter(lane) : new SmoothCounter()
 }
 
 class ExactCounter implements Counter<ExactPolicy> {

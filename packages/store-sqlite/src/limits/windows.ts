@@ -68,7 +68,7 @@ export class Windows implements Later {
        ORDER BY look_at_ms LIMIT ?`,
     )
     this.#lookLater = sql.write('UPDATE windows SET look_at_ms = ? WHERE id = ?')
-    connection.later = this
+    connection.later.push(this)
   }
 
   get waiting(): number {
