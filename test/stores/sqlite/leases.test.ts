@@ -1,8 +1,14 @@
-import { DEFAULT_HEALTH_POLICY, memoryStore, seededRandom, type Store } from '@ostler/core'
+import {
+  DEFAULT_BREAKER_POLICY,
+  DEFAULT_HEALTH_POLICY,
+  DEFAULT_INCIDENT_POLICY,
+  memoryStore,
+  seededRandom,
+  type Store,
+} from '@ostler/core'
 import { inspect } from '@ostler/store-sqlite'
 import Database from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
-import { DEFAULT_BREAKER_POLICY, DEFAULT_INCIDENT_POLICY } from '@ostler/core'
 import { freshPath, Stores } from './rig.ts'
 
 const T = 1_200_000_000
@@ -60,6 +66,20 @@ test('connections that take turns know of each other’s leases, and keep the lo
   const open = (durability: 'sync' | 'batched') => stores.open({ path, durability })
   const ours = [open('sync'), open('batched'), open('batched')]
   const out: Out[] = []
+  // Taken first, given back last: by one that was away meanwhile, and by one that was not there.
+  const lasting: Out[] = []
+  const away = open('sync')
+  for (let i = 0; i < 20; i++) {
+    const told = { deadlineMs: T + 1_000_000_000, pickedAtMs: T, epoch: 0 }
+    lasting.push({ id: `k${i}`, agent: `k${i}`, ...told })
+    for (const store of [away, memory]) acquire(store, `k${i}`, `k${i}`, T, 1_000_000_000)
+  }
+  // Of their end, nothing is left in the log when that one comes back.
+  const told = { agent: 'g', deadlineMs: T + 1_000_000_000, pickedAtMs: T, epoch: 0 }
+  const ids = ['g0', 'g1', 'g2', 'g3']
+  for (const id of ids)
+    for (const store of [away, memory]) acquire(store, id, 'g', T, 1_000_000_000)
+  for (const id of ids) for (const store of [ours[0], memory]) settle(store, { id, ...told }, T)
   let mine = ours[0]
   let nowMs = T
   let most = 0
@@ -89,9 +109,34 @@ test('connections that take turns know of each other’s leases, and keep the lo
     if (i % 500 === 0) most = Math.max(most, rowsOf(path))
   }
   expect(most).toBeGreaterThan(1_000)
-  expect(most).toBeLessThan(1_024 + 2 * AGENTS * 4 + 300)
+  expect(most).toBeLessThan(1_024 + 2 * (AGENTS * 4 + 20) + 300)
+  expect(acquire(away, 'last', 'g', nowMs, 1)).toEqual(acquire(memory, 'last', 'g', nowMs, 1))
+  for (const [i, lease] of lasting.entries()) {
+    expect(settle(i % 2 === 0 ? away : open('sync'), lease, nowMs)).toBe('applied')
+  }
   for (const store of ours) store.close()
   expect(inspect(path).rows['leases']).toBeLessThan(AGENTS * 4)
+})
+
+test('leases of a batch that is lost are not out', () => {
+  const path = freshPath()
+  const bounds = { path, maxBytes: 1_048_576 }
+  const filler = stores.open(bounds)
+  const fill = () => {
+    for (let i = 0; ; i++) filler.putAgents([{ id: `b${i}`, url: 'x'.repeat(2_000) }])
+  }
+  expect(fill).toThrow(/full/)
+  filler.close()
+  const store = stores.open({ ...bounds, durability: 'batched' })
+  expect(acquire(store, 'lost', 'b', T, 1_000).kind).toBe('acquired')
+  const large = { id: 'large', url: 'x'.repeat(100_000) }
+  expect(() => store.putAgents([large])).toThrow(/1 decisions of the last \d+ ms are lost/)
+  // What another one takes then has the place in the log that the lost one had.
+  const other = stores.open({ path })
+  other.removeAgents(['b0', 'b1'])
+  expect(acquire(other, 'other', 'c', T, 1_000).kind).toBe('acquired')
+  const lease = { agent: 'b', deadlineMs: T + 1_000, epoch: 0, pickedAtMs: T }
+  expect(settle(store, { id: 'lost', ...lease }, T)).toBe('stale')
 })
 
 test('what a refusal for want of room lets go does not end a batch', () => {
@@ -104,6 +149,7 @@ test('what a refusal for want of room lets go does not end a batch', () => {
   }
   expect(acquire(store, 'l3', 'a', T + 10, 1_000).kind).toBe('acquired')
   store.close()
+  expect(inspect(path).rows['leases']).toBe(2)
   const again = stores.open({ path })
   expect(acquire(again, 'l4', 'b', T + 20, 1_000).kind).toBe('acquired')
   expect(inspect(path).rows['leases']).toBe(3)

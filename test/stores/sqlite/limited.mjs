@@ -20,7 +20,7 @@ for (let i = 0; failure === null; i++) {
   }
   slowestMs = Math.max(slowestMs, performance.now() - beganMs)
   // A batch is committed by its timer.
-  if (i % burst === burst - 1) await sleep(15)
+  if (i % burst === burst - 1) await sleep(25)
 }
 // Opening the file anew puts its log away, and so makes room.
 store.ping()
