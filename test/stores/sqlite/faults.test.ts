@@ -154,14 +154,15 @@ describe('fault: a full disk', () => {
 
   test('batched: a batch that its timer cannot commit is told at the next call', async () => {
     let told = 0
-    // Now and then it is a single decision between two batches that the system refuses.
-    for (let i = 0; i < 5 && told === 0; i++) {
+    // Now and then it is a single decision between two batches that the system refuses: more often on a busy machine, where a process
+    // that is held up for 10 ms finds its batch due.
+    for (let i = 0; i < 25 && told === 0; i++) {
       const answer = await limited('batched')
       expect(answer.missing).toBe(answer.told)
       told = answer.told
     }
     expect(told).toBe(20)
-  })
+  }, 60_000)
 })
 
 describe('fault: no right to write', () => {

@@ -49,14 +49,16 @@ export class Write {
 
   #run(values: readonly Value[]): Database.RunResult {
     // The driver would bind NaN and undefined as NULL, and fractions as they are.
-    for (const value of values) {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]
       if (typeof value === 'number' ? !Number.isSafeInteger(value) : value === undefined) {
         const message = `numbers to keep must be integers, got ${shown(value)}`
         throw new OstlerError('INVALID_REQUEST', message)
       }
     }
     this.#sql.wrote = true
-    return this.#statement.run(...values)
+    // An array that is given as it is costs less than one that is spread.
+    return this.#statement.run(values)
   }
 }
 

@@ -8,19 +8,18 @@ import { MOST_HITS, type Log } from './log.ts'
 const MOST_BYTES_A_NUMBER = 8
 
 const packed = Buffer.alloc((MOST_HITS * 2 + 1) * MOST_BYTES_A_NUMBER)
-let end = 0
 
 /** Packs a log. The bytes hold until the next call of a `pack`. O(hits). */
 export function packLog({ windowMs, atMs, upTo, first, dropped }: Log): Buffer {
-  end = 0
-  put(windowMs)
+  let end = put(windowMs, 0)
   let beforeMs = 0
   let before = dropped
   for (let i = first; i < atMs.length; i++) {
-    put(atMs[i] - beforeMs)
-    put(upTo[i] - before)
-    beforeMs = atMs[i]
-    before = upTo[i]
+    const hitMs = atMs[i]
+    const sum = upTo[i]
+    end = put(sum - before, put(hitMs - beforeMs, end))
+    beforeMs = hitMs
+    before = sum
   }
   return packed.subarray(0, end)
 }
@@ -37,13 +36,9 @@ export function unpackLog(bytes: Buffer, log: Log): void {
 }
 
 /** Packs an arrival time. The bytes hold until the next call of a `pack`. */
-export function packTat(tat: Tat): Buffer {
-  end = 0
-  put(tat.wholeMs)
-  put(tat.rest)
-  put(tat.limit)
-  put(tat.windowMs)
-  put(tat.sinceMs)
+export function packTat({ wholeMs, rest, limit, windowMs, sinceMs }: Tat): Buffer {
+  let end = 0
+  for (const value of [wholeMs, rest, limit, windowMs, sinceMs]) end = put(value, end)
   return packed.subarray(0, end)
 }
 
@@ -62,7 +57,9 @@ export function unpackTat(bytes: Buffer): Tat {
 /** Where the next number is taken from. */
 let at = 0
 
-function put(value: number): void {
+/** Gives where the next number goes. */
+function put(value: number, start: number): number {
+  let end = start
   let rest = value
   while (rest > 0x7fff_ffff) {
     packed[end++] = (rest % 128) | 128
@@ -73,6 +70,7 @@ function put(value: number): void {
     rest >>>= 7
   }
   packed[end++] = rest
+  return end
 }
 
 function take(bytes: Buffer): number {
