@@ -35,7 +35,7 @@ export interface Gauge {
   readonly name: string
   readonly kind: Kind
   readonly note?: string
-  /** How many processes measure it. Default: as many as the rest. */
+  /** How many processes measure it, at most. Default: as many as the rest. */
   readonly processes?: number
   measure(): readonly Figure[] | Promise<readonly Figure[]>
 }
@@ -70,6 +70,10 @@ export interface Table {
   readonly needs?: 'redis' | 'sqlite'
   /** Whether the bytes that each operation of ours allocates are measured too. Default false. */
   readonly bytes?: boolean
+  /** Whether it takes so long to set up that a quick run measures it in one process. Default false. */
+  readonly heavy?: boolean
+  /** Whether a quick run leaves it out, unless it is asked for by name. Default false. */
+  readonly full?: boolean
   /** Which rows also run alone, in a process of their own. Default all. */
   readonly alone?: readonly string[]
   readonly cases?: readonly Case[]

@@ -9,7 +9,8 @@ process.once('message', (job: Job) => {
     (found) => process.send?.(found, () => process.exit(0)),
     (error: unknown) => {
       console.error(error)
-      process.exit(1)
+      const why = error instanceof Error ? error.message : String(error)
+      process.send?.({ what: 'failed', why } satisfies Answer, () => process.exit(1))
     },
   )
 })

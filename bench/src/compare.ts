@@ -14,7 +14,7 @@ import { tableOf } from './tables/index.ts'
 // npm run bench:compare -- <revision>              this tree against another revision, by the hot paths
 // npm run bench:compare -- <revision> --pairs=20   more pairs, and so a closer answer
 const PAIRS = 8
-const PACE = { processes: 1, alone: 0, rounds: 3, roundMs: 40 }
+const PACE = { processes: 1, heavy: 1, alone: 0, warmUpMs: 1_500, rounds: 3, roundMs: 40 }
 const root = join(import.meta.dirname, '../..')
 
 const args = process.argv.slice(2)

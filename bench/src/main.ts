@@ -15,8 +15,8 @@ import { allTables, type NamedTable } from './tables/index.ts'
 // npm run bench -- admit "pick and"   tables whose name holds one of the words
 // npm run bench:peers                 side by side with others, in about 10 minutes; writes docs/benchmarks.md
 // npm run bench:peers -- --page       only writes docs/benchmarks.md again, from the results that are kept
-const QUICK: Pace = { processes: 3, alone: 0, rounds: 3, roundMs: 20 }
-const FULL: Pace = { processes: 3, alone: 1, rounds: 3, roundMs: 50 }
+const QUICK: Pace = { processes: 3, heavy: 1, alone: 0, warmUpMs: 700, rounds: 3, roundMs: 20 }
+const FULL: Pace = { processes: 3, heavy: 3, alone: 1, warmUpMs: 1_500, rounds: 3, roundMs: 40 }
 const root = join(import.meta.dirname, '../..')
 
 const args = process.argv.slice(2)
@@ -30,8 +30,10 @@ if (args.includes('--page')) {
 } else await measure()
 
 async function measure(): Promise<void> {
-  const chosen = tables.filter(
-    ({ table }) => words.length === 0 || words.some((word) => table.name.includes(word)),
+  const chosen = tables.filter(({ table }) =>
+    words.length === 0
+      ? withPeers || table.full !== true
+      : words.some((word) => table.name.includes(word)),
   )
   if (chosen.length === 0) {
     console.error(

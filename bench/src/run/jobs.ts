@@ -20,6 +20,7 @@ export type Answer =
   | { readonly what: 'time'; readonly timings: Readonly<Record<string, Timing>> }
   | { readonly what: 'bytes'; readonly bytes: number }
   | { readonly what: 'gauge'; readonly figures: readonly Figure[] }
+  | { readonly what: 'failed'; readonly why: string }
 
 const SEMI_SPACE = [
   `--max-semi-space-size=${SEMI_SPACE_MB}`,
@@ -28,7 +29,7 @@ const SEMI_SPACE = [
 
 /**
  * Does a job in a fresh process, from the built JavaScript that `child` is the entry of.
- * @throws Error where the process failed; it has then said why.
+ * @throws Error where the process failed, with its reason.
  */
 export function inFreshProcess<What extends Job['what']>(
   job: Job & { readonly what: What },
@@ -44,8 +45,10 @@ export function inFreshProcess<What extends Job['what']>(
     worker.on('message', (message: Answer) => (answer = message))
     worker.on('error', reject)
     worker.on('close', (status) => {
-      if (answer !== null) resolve(answer as Extract<Answer, { what: What }>)
-      else reject(new Error(`${job.table}: its process ended with ${status}`))
+      const { rows } = job
+      if (answer?.what === job.what) resolve(answer as Extract<Answer, { what: What }>)
+      else if (answer?.what === 'failed') reject(new Error(`${rows.join(', ')}: ${answer.why}`))
+      else reject(new Error(`${rows.join(', ')}: its process ended with ${status}`))
     })
     worker.send(job)
   })

@@ -9,10 +9,11 @@ export async function measureTable(
   pace: Pace,
   withPeers: boolean,
 ): Promise<readonly Row[]> {
-  const job = { room, table: table.name, pace, first: 0 }
+  const processes = table.heavy === true ? pace.heavy : pace.processes
+  const job = { room, table: table.name, pace: { ...pace, processes }, first: 0 }
   const rows: Row[] = []
   const cases = (table.cases ?? []).filter(({ kind }) => withPeers || kind !== 'peer')
-  const together = await timedTogether(cases, pace, job)
+  const together = await timedTogether(cases, job)
   for (const one of cases) rows.push(await timedRow(one, table, together.get(one.name) ?? [], job))
   for (const gauge of table.gauges ?? []) {
     if (withPeers || gauge.kind !== 'peer') rows.push(...(await figureRows(gauge, job)))
@@ -23,15 +24,11 @@ export async function measureTable(
 type Part = Omit<Job, 'what' | 'rows'>
 
 /** In each process another case begins, so that none is always warm or always cold. */
-async function timedTogether(
-  cases: readonly Case[],
-  pace: Pace,
-  job: Part,
-): Promise<Map<string, Timing[]>> {
+async function timedTogether(cases: readonly Case[], job: Part): Promise<Map<string, Timing[]>> {
   const found = new Map<string, Timing[]>(cases.map(({ name }) => [name, []]))
   if (cases.length === 0) return found
   const rows = cases.map(({ name }) => name)
-  for (let i = 0; i < pace.processes; i++) {
+  for (let i = 0; i < job.pace.processes; i++) {
     const { timings } = await inFreshProcess({ ...job, what: 'time', rows, first: i })
     for (const name of rows) found.get(name)?.push(timings[name])
   }
@@ -61,7 +58,7 @@ async function timedRow(
 
 async function figureRows(gauge: Gauge, job: Part): Promise<readonly FigureRow[]> {
   const values = new Map<string, { row: FigureRow; values: number[] }>()
-  for (let i = 0; i < (gauge.processes ?? job.pace.processes); i++) {
+  for (let i = 0; i < Math.min(gauge.processes ?? Infinity, job.pace.processes); i++) {
     const { figures } = await inFreshProcess({ ...job, what: 'gauge', rows: [gauge.name] })
     for (const { name, unit, value } of figures) {
       const known = values.get(name)?.values ?? []

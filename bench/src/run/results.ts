@@ -4,7 +4,11 @@ import type { Machine } from './machine.ts'
 /** How long and how often. */
 export interface Pace {
   readonly processes: number
+  /** Processes for what is heavy. */
+  readonly heavy: number
   readonly alone: number
+  /** What a process spends on warming up, shared by its cases: compiling takes longer than any round. */
+  readonly warmUpMs: number
   readonly rounds: number
   readonly roundMs: number
 }

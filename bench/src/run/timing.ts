@@ -3,8 +3,7 @@ import type { Case } from '../case.ts'
 import type { Pace, Timing } from './results.ts'
 import { median } from './summary.ts'
 
-/** What a process spends on warming up, and one case of it: compiling takes longer than any round. */
-const WARM_UP_MS = 1_500
+/** What one case spends on warming up, at most. */
 const MOST_WARM_UP_MS = 300
 
 /** Times cases against each other in this process: in rounds, in each of which the next one begins. */
@@ -16,7 +15,7 @@ export async function timeCases(
   const states = new Map<string, unknown>()
   for (const one of cases) states.set(one.name, await one.setup())
   const rounds = new Map<string, Timing[]>(cases.map(({ name }) => [name, []]))
-  const warmUpMs = Math.min(MOST_WARM_UP_MS, WARM_UP_MS / cases.length)
+  const warmUpMs = Math.min(MOST_WARM_UP_MS, pace.warmUpMs / cases.length)
   for (let round = 0; round < pace.rounds; round++) {
     for (let i = 0; i < cases.length; i++) {
       const one = cases[(first + round + i) % cases.length]

@@ -2,7 +2,7 @@ import { memoryStore, Scheduler, seededRandom, type Store } from '@ostler/core'
 import type { Bound, Case, Table } from '../case.ts'
 import { benchClock, type BenchClock } from '../rig/fleet.ts'
 import { freshKeys, oneKey, zipfKeys, type Calls, type Load } from '../rig/keys.ts'
-import { floors } from './floors.ts'
+import { mapAndWrite, parts } from './floors.ts'
 import { limiters } from './limiters.ts'
 
 const OPS = 1_024
@@ -17,14 +17,14 @@ export const admitTables: readonly Table[] = [
     name: 'admit, 1 key',
     about: `One key: ${ABOUT}.`,
     bytes: true,
-    cases: [ostler(oneKey), ...floors(oneKey), ...limiters(oneKey)],
+    cases: [ostler(oneKey), mapAndWrite(oneKey), ...limiters(oneKey)],
     bounds: atMost({ [FLOOR]: 2, 'fast-ratelimit': 0.9, [LOCAL_STORE]: 0.35 }),
   },
   {
     name: 'admit, 10,000 Zipf keys',
     about: `10,000 keys, drawn by Zipf's law: ${ABOUT}.`,
     bytes: true,
-    cases: [ostler(zipfKeys), ...floors(zipfKeys), ...limiters(zipfKeys)],
+    cases: [ostler(zipfKeys), mapAndWrite(zipfKeys), ...limiters(zipfKeys)],
     bounds: atMost({ [FLOOR]: 2, 'fast-ratelimit': 0.9, [LOCAL_STORE]: 0.35 }),
   },
   {
@@ -36,13 +36,13 @@ export const admitTables: readonly Table[] = [
   {
     name: 'admit, 1,000,000 fresh strings',
     about: `1,000,000 known keys, evenly drawn, each time as a string that nobody has hashed yet: ${ABOUT}.`,
-    cases: [ostler(freshKeys), ...floors(freshKeys), ...limiters(freshKeys)],
+    cases: [ostler(freshKeys), mapAndWrite(freshKeys), ...limiters(freshKeys)],
     bounds: atMost({ 'fast-ratelimit': 0.5, [LOCAL_STORE]: 0.25 }),
   },
   {
     name: 'admit, own clock',
     about: "10,000 Zipf keys, the machine's clock read by each call; 60 a minute soon deny most.",
-    cases: [ostlerOwnClock(), ...floors(zipfKeys)],
+    cases: [ostlerOwnClock(), mapAndWrite(zipfKeys), ...parts(zipfKeys)],
     bounds: [{ row: 'ostler', beyond: [FLOOR, 'Date.now()'], most: 30 }],
   },
 ]

@@ -23,6 +23,7 @@ export const eventLoopTables: readonly Table[] = [
   {
     name: `event loop under ${RATE.toLocaleString('en')} requests a second`,
     about: `Each an admit, a pick and a report, in turns of at most ${TURN}, for ${SECONDS} s; ${AGENTS.toLocaleString('en')} agents, ${CHURN.toLocaleString('en')} of which are replaced each second; ${DOMAINS} domains; one report in ${BLOCK_EVERY} a block. Delays are those of a timer of 1 ms, that one included.`,
+    full: true,
     gauges: [{ name: 'event loop', kind: 'ours', processes: 1, measure }],
     bounds: [
       { row: P99, most: 5 },

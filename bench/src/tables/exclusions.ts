@@ -17,6 +17,7 @@ export const exclusionTables: readonly Table[] = [
   {
     name: '1,000,000 exclusions over 10,000 domains',
     about: `${EACH} of ${AGENTS.toLocaleString('en')} exits of each domain, reported as blocked one after the other with an ok in between; then all fall due, and picks bring them back.`,
+    heavy: true,
     gauges: [{ name: 'exclusions', kind: 'ours', measure }],
     bounds: [
       { row: REPORT, most: 1_200 },

@@ -8,12 +8,12 @@ interface Slots {
   readonly counts: Float64Array
 }
 
-/** What no limiter goes below on this machine, by the same keys in the same order. */
-export function floors(load: Load): readonly Case[] {
-  return [mapAndWrite(load), dateNow(load), awaited(load), resultObject(load)]
+/** What else a call may have to pay for: a clock, a promise, an object. */
+export function parts(load: Load): readonly Case[] {
+  return [dateNow(load), awaited(load), resultObject(load)]
 }
 
-/** The least that a limiter could do: find the key's slot, and count there. */
+/** What no limiter goes below on this machine, by the same keys in the same order: find the key's slot, and count there. */
 export function mapAndWrite(load: Load): Case<Calls<Slots>> {
   return {
     name: 'Map.get and a write',

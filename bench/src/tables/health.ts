@@ -12,6 +12,7 @@ export const healthTables: readonly Table[] = [
   {
     name: 'health of a pair, a dispatch that goes well',
     about: `Ours: pick and report(ok) among ${PAIRS.toLocaleString('en')} agents. Theirs: a call through the breaker of its (exit, domain), one of as many in a Map.`,
+    full: true,
     cases: [picking(PAIRS, '1 %', 'country', 'ostler'), cockatiel(), opossum()],
     bounds: [],
   },

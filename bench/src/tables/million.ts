@@ -12,6 +12,7 @@ export const millionTables: readonly Table[] = [
     name: 'index of 1,000,000 agents',
     about:
       'Upserted 10,000 at a time, then one pick. What is held is what the heap has grown by, less as many plain objects of agents.',
+    heavy: true,
     gauges: [{ name: 'index', kind: 'ours', measure }],
     bounds: [
       { row: BUILT, most: 2 },

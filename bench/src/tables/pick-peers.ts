@@ -14,14 +14,14 @@ export const pickPeerTables: readonly Table[] = SIZES.flatMap((size) =>
   EXCLUSIONS.map((exclusion): Table => ({
     name: `pick, against others, ${size.toLocaleString('en')} agents, ${exclusion} excluded`,
     about: 'One pick by a coordinate, and the report of an ok where there is one.',
+    full: true,
     alone: exclusion === '50 %' ? ['ostler', ...RIVALS] : [],
     cases: [
       picking(size, exclusion, 'coordinate', 'ostler'),
       filteredSearch(size, exclusion),
       sessionPool(size, exclusion),
       balancedPool(size, exclusion),
-      roundRobinPool(size),
-      proxyConfiguration(size),
+      ...(exclusion === '0 %' ? [roundRobinPool(size), proxyConfiguration(size)] : []),
     ],
     bounds: [{ row: 'ostler', of: 'mean', against: RIVALS, faster: true, least: 10 }],
   })),

@@ -15,6 +15,7 @@ export const stallTables: readonly Table[] = [
     name: 'the longest stall of a single call',
     about:
       'Each call is timed by itself. Of each: as the caller felt it, and what the garbage collector took aside.',
+    heavy: true,
     gauges: [
       gauge('growth of the limiter', growthOfLimiter),
       gauge('growth of exclusions, and promotion', growthOfExclusions),
