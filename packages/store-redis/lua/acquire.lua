@@ -1,77 +1,109 @@
+-- hot path: every pick ends here.
+--
 -- Gives the first candidate that the domain does not exclude and that has a free slot, and takes
 -- its slot and, on probation, its probe. Translates acquire of core's store/memory-health.ts.
 --
--- KEYS    meta; the domain's m, d, v, o, i, s; x (resting exits); l<lease>; a<agent> per candidate
--- ARGV    given, draw, slack, channel, who, domain, since, lease, deadline, strikeDecayMs,
---         maxLeases; per candidate: exit, maxConcurrency
--- Answer  { 1, index, epoch, probe, fleet version, changes } of the candidate that is given, or
---         { 0, busy until per candidate, fleet version, changes }; changes as changes_since says
+-- KEYS    meta; x (resting exits); then of each decision: the domain's m, d, v, o, i, s; l<lease>;
+--         a<agent> per candidate
+-- ARGV    given, draw, slack, channel, who, strikeDecayMs, maxLeases; then of each decision: domain,
+--         since, lease, deadline, how many candidates, and for each: exit, maxConcurrency
+-- Answer  { server's instant in ms (0 where nobody asked for it), one entry per decision }:
+--         { 1, index, epoch, probe, fleet version, changes } of the candidate that is given, { 3, ...,
+--         version } of them where there is nothing new to tell, { 0, busy until per candidate, fleet
+--         version, changes } where none is, changes as changes_since says; { 2, message } where it
+--         failed
 -- Refuses STORE_FULL
--- O(candidates + changes)
+-- O(candidates + changes) a decision
 local INLINE_CHANGES = 256
-local FIRST_AGENT = 9
-local FIRST_CANDIDATE = 11
+local DOMAIN_KEYS = 6
+local DECISION_ARGS = 5
 
-local function given_lease(meta, domain, lease, args)
-  local changes = changes_since(meta, domain, tonumber(args[7]), INLINE_CHANGES)
+-- What all decisions share: read once, for this EVALSHA alone changes it meanwhile.
+local meta = nil
+
+local function given_lease(domain, lease, since)
+  local changes = changes_since(meta, domain, since, INLINE_CHANGES)
   local fleet = fleet_version(meta.base, meta.fleet)
+  local version = changes[1]
+  if #changes == 1 then return { 3, lease.index, lease.epoch, lease.probe, fleet, version } end
   return { 1, lease.index, lease.epoch, lease.probe, fleet, changes }
 end
 
--- What is known of the candidates' pairs, and which of their exits rest everywhere: false for
--- none.
-local function look(meta, domain, keys, exits)
-  local records = domain.has_records and redis.call('HMGET', domain.records, unpack(exits))
-  local rests = meta.exits > 0 and redis.call('ZMSCORE', keys[8], unpack(exits))
-  return records, rests
-end
-
 -- Whether the pair may be dispatched to: refuses by nil, else answers the epoch and 1 for a probe.
-local function epoch_to_go(meta, text, rests_until)
+local function epoch_to_go(text, rests_until)
   if rests_until and meta.at < tonumber(rests_until) then return nil end
+  if not text then return 0, 0, nil end
   local record = decode_record(text)
   local health, phase = state_at(record, meta.at)
-  if health == 0 then
-    local known = record and meta.at < record.forget_at_ms
-    return known and record.epoch or 0, 0, record
-  end
+  if health == 0 then return meta.at < record.forget_at_ms and record.epoch or 0, 0, record end
   if phase == 'probation' then return record.epoch, 1, record end
   return nil
 end
 
-local function give(meta, domain, keys, args, lease, record, exit)
-  lease.of_domain = make_room_for_lease(meta, domain, tonumber(args[FIRST_CANDIDATE]))
-  lease.id, lease.deadline = args[8], tonumber(args[9])
-  if lease.probe == 1 then
-    local after = probed(record, lease.id, lease.deadline, meta.at, tonumber(args[10]))
-    write_record(meta, domain, exit, after)
+-- Takes what the lease takes, unless the call is a repeated one; answers the lease that is held then.
+local function give(domain, key, agent, lease, record, exit, name)
+  lease.of_domain = room_for_lease(meta, domain, tonumber(ARGV[7]))
+  local held
+  if lease.of_domain then held = claim_lease(meta, key, lease) else held = read_lease(meta, key) end
+  if held then return held end
+  if not lease.of_domain then
+    error({ err = 'STORE_FULL a domain holds maxLeases = ' .. ARGV[7] .. ' leases' })
   end
-  take_lease(meta, domain, keys[FIRST_AGENT], lease, keys[FIRST_AGENT + 1 + lease.index])
-  announce(meta, domain, args)
-  return given_lease(meta, domain, lease, args)
+  if lease.probe == 1 then
+    local after = probed(record, lease.id, lease.deadline, meta.at, tonumber(ARGV[6]))
+    write_record(meta, domain, exit, after)
+    announce(meta, domain, { '', '', '', ARGV[4], ARGV[5], name })
+  end
+  take_lease(meta, domain, lease, agent)
+  return lease
 end
 
-local function decide(keys, args)
-  local meta = open_meta(keys[1], args)
-  local domain = open_domain(meta, keys, 2)
-  local held = read_lease(meta, keys[FIRST_AGENT])
-  if held then return given_lease(meta, domain, held, args) end
-  local exits, busy = {}, {}
-  for i = FIRST_CANDIDATE + 1, #args, 2 do exits[#exits + 1] = args[i] end
-  local records, rests = look(meta, domain, keys, exits)
-  for i, exit in ipairs(exits) do
+-- A decision: its keys come after KEYS[key], its arguments after ARGV[arg].
+local function decide(key, arg, count)
+  meta = meta or open_meta(KEYS[1], ARGV)
+  local domain = open_domain(meta, KEYS, key + 1)
+  local lease_key, first = key + DOMAIN_KEYS + 1, arg + DECISION_ARGS
+  local records, rests = nil, nil
+  if domain.has_records or meta.exits > 0 then
+    local exits = {}
+    for i = 1, count do exits[i] = ARGV[first + 2 * i - 1] end
+    records = domain.has_records and redis.call('HMGET', domain.records, unpack(exits))
+    rests = meta.exits > 0 and redis.call('ZMSCORE', KEYS[2], unpack(exits))
+  end
+  local since, busy = tonumber(ARGV[arg + 2]), {}
+  for i = 1, count do
     busy[i] = 0
-    local epoch, probe, record = epoch_to_go(meta, records and records[i], rests and rests[i])
+    local epoch, probe, record = epoch_to_go(records and records[i], rests and rests[i])
     if epoch then
-      local slots = tonumber(args[FIRST_CANDIDATE + 2 * i])
-      local busy_ms, count = busy_until(meta, keys[FIRST_AGENT + i], slots)
+      local agent = KEYS[lease_key + i]
+      local busy_ms, of_agent = busy_until(meta, agent, tonumber(ARGV[first + 2 * i]))
       if busy_ms == 0 then
-        local lease = { index = i - 1, epoch = epoch, probe = probe, of_agent = count }
-        return give(meta, domain, keys, args, lease, record, exit)
+        local digits = ARGV[arg + 4]
+        local lease = { id = ARGV[arg + 3], deadline = tonumber(digits), digits = digits,
+          index = i - 1, epoch = epoch, probe = probe, of_agent = of_agent, of_domain = 0 }
+        local exit, name = ARGV[first + 2 * i - 1], ARGV[arg + 1]
+        return given_lease(domain, give(domain, KEYS[lease_key], agent, lease, record, exit, name),
+          since)
       end
       busy[i] = busy_ms
     end
   end
-  local changes = changes_since(meta, domain, tonumber(args[7]), INLINE_CHANGES)
+  local held = read_lease(meta, KEYS[lease_key])
+  if held then return given_lease(domain, held, since) end
+  local changes = changes_since(meta, domain, since, INLINE_CHANGES)
   return { 0, busy, fleet_version(meta.base, meta.fleet), changes }
 end
+
+local answers = { 0 }
+local key, arg = 2, 7
+while arg < #ARGV do
+  local count = tonumber(ARGV[arg + 5])
+  local decided, answer = pcall(decide, key, arg, count)
+  if not decided then
+    answer = { 2, type(answer) == 'table' and answer.err or tostring(answer) }
+  end
+  answers[#answers + 1] = answer
+  key, arg = key + DOMAIN_KEYS + 1 + count, arg + DECISION_ARGS + 2 * count
+end
+answers[1] = server_ms
+return answers

@@ -7,12 +7,11 @@
 -- answer  1 given back, 0 nothing of it counts
 -- Tells other processes, which may remember a denial that ends with it. O(policies * hits since)
 -- False where nothing of the call is left.
-local function policy_refund(policy, cost, at, now, slack)
-  local log, tat, limit, window, third =
-    policy.log, policy.tat, policy.limit, policy.window, policy.third
-  if log then return log_refund(log, window, third, cost, at, now) end
-  if not tat_refund(tat, limit, window, third, cost, at, now) then return false end
-  tat_write(tat, slack)
+local function policy_refund(policy, key, cost, at, now, slack)
+  local limit, window, third = policy.limit, policy.window, policy.third
+  if policy.exact then return log_refund(key, policy.data, window, third, cost, at, now) end
+  if not tat_refund(policy.data, limit, window, third, cost, at, now) then return false end
+  tat_write(key, policy.data, slack)
   return true
 end
 
@@ -20,7 +19,8 @@ local function decide(keys, args)
   local slack, cost, at = tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
   local count = tonumber(args[5])
   local op_key = args[6] == '1' and keys[#keys] or nil
-  local policies, now = policies_open(keys, args, 8, count, now(args[1]))
+  local policies = policies_of(args, 8, count)
+  local now = policies_read(policies, keys, 0, now(args[1]))
   if op_key then
     local kept = redis.call('GET', op_key)
     if not kept then return 0 end
@@ -31,7 +31,7 @@ local function decide(keys, args)
   end
   local given = 0
   for i = 1, count do
-    if policy_refund(policies[i], cost, at, now, slack) then given = 1 end
+    if policy_refund(policies[i], keys[i], cost, at, now, slack) then given = 1 end
   end
   if given == 1 then
     if op_key then redis.call('DEL', op_key) end

@@ -6,18 +6,20 @@
 -- Changes nothing. O(policies)
 -- Cost used, and when all is restored.
 local function policy_usage(policy, now)
-  local log, tat, window = policy.log, policy.tat, policy.window
-  if log then
-    log_look(log, window, now)
-    return log.used, log.used == 0 and now or log.newest + log.counts
+  local data, window = policy.data, policy.window
+  if policy.exact then
+    if not data then return 0, now end
+    local used, _, counts, newest = log_look(data, window, now)
+    return used, used == 0 and now or newest + counts
   end
-  local restored = tat_restored(tat)
-  local remaining = tat_remaining(tat, policy.limit, window, policy.third, now)
+  local restored = tat_restored(data)
+  local remaining = tat_remaining(data, policy.limit, window, policy.third, now)
   return policy.third - remaining, restored > now and restored or now
 end
 
 local function decide(keys, args)
-  local policies, now = policies_open(keys, args, 3, tonumber(args[2]), now(args[1]))
+  local policies = policies_of(args, 3, tonumber(args[2]))
+  local now = policies_read(policies, keys, 0, now(args[1]))
   local answer = {}
   for i = 1, #policies do
     answer[2 * i - 1], answer[2 * i] = policy_usage(policies[i], now)

@@ -1,5 +1,9 @@
-/** A call that is waited for. The links are the budget's own. */
+/** Calls that are waited for together. Instants and links are the budget's own. */
 export interface Waiting {
+  /** How many calls they are. */
+  readonly weight: number
+  /** When they were added, and when their budget is over, by `performance.now()`. */
+  sentMs: number
   deadlineMs: number
   before: Waiting | null
   after: Waiting | null
@@ -28,25 +32,26 @@ export class Budget {
     return this.#size
   }
 
-  /** Starts the clock of a call. O(1) */
+  /** Starts the clock of calls. O(1) */
   add(call: Waiting): void {
-    call.deadlineMs = performance.now() + this.budgetMs
+    call.sentMs = performance.now()
+    call.deadlineMs = call.sentMs + this.budgetMs
     call.before = this.#last
     call.after = null
     if (this.#last === null) this.#first = call
     else this.#last.after = call
     this.#last = call
-    this.#size++
+    this.#size += call.weight
     if (this.#timer === null) this.#arm(this.budgetMs)
   }
 
-  /** Ends the wait for a call that was answered. Only once for each `add`. O(1) */
+  /** Ends the wait for calls that were answered. Only once for each `add`. O(1) */
   remove(call: Waiting): void {
     if (call.before === null) this.#first = call.after
     else call.before.after = call.after
     if (call.after === null) this.#last = call.before
     else call.after.before = call.before
-    this.#size--
+    this.#size -= call.weight
     if (this.#size === 0) this.#onIdle?.()
   }
 

@@ -1,78 +1,88 @@
 import { OstlerError } from '@ostler/core'
-import type { Budget, Waiting } from './budget.ts'
+import type { Waiting } from './budget.ts'
 import type { Link } from './client.ts'
+import { failureOf, isReadOnly } from './failures.ts'
 import type { Script } from './scripts.ts'
 
-/** One decision that was asked for, until it is answered or its budget is over. */
-export class Call implements Waiting {
+/** One decision that is asked for. Exactly one of its methods is called, once. */
+export interface Call {
+  /** All that the decision touches. */
+  readonly keys: readonly string[]
+  readonly args: readonly (string | number)[]
+  fail(error: OstlerError): void
+}
+
+/** What decisions have in common that may travel as one EVALSHA. */
+export interface Route<C extends Call = Call> {
+  /** Tells routes apart. */
+  readonly id: string
+  readonly script: Script
+  /** The most calls in one EVALSHA: a script must not hold up the server. */
+  readonly most: number
+  /** What all decisions touch: their own keys come after it. */
+  readonly keys: readonly string[]
+  /** Strings of the reply come as bytes. */
+  readonly bytes: boolean
+  /** Adds what follows the keys of all calls. */
+  addArguments(all: (string | number)[], calls: readonly C[]): void
+  /** Hands each call its part of a reply; answers the server's time, 0 where it was not asked for. */
+  answer(reply: unknown, batch: Batch<C>): number
+}
+
+/** Decisions of one route that travel together. */
+export class Batch<C extends Call = Call> implements Waiting {
+  readonly route: Route<C>
+  readonly link: Link
+  readonly replicated: boolean
+  readonly budgetMs: number
+  readonly calls: C[] = []
+  /** Keys and arguments of all. */
+  size = 0
+  /** When it was sent, and when its budget is over, by `performance.now()`. */
+  sentMs = 0
   deadlineMs = 0
   before: Waiting | null = null
   after: Waiting | null = null
-  readonly keys: readonly string[]
-  readonly args: readonly (string | number)[]
-  readonly #budget: Budget
-  readonly #resolve: (answer: unknown) => void
-  readonly #reject: (error: OstlerError) => void
-  #settled = false
+  /** Its budget is over: what comes now comes too late. */
+  expired = false
 
-  constructor(
-    keys: readonly string[],
-    args: readonly (string | number)[],
-    budget: Budget,
-    resolve: (answer: unknown) => void,
-    reject: (error: OstlerError) => void,
-  ) {
-    this.keys = keys
-    this.args = args
-    this.#budget = budget
-    this.#resolve = resolve
-    this.#reject = reject
-    budget.add(this)
+  constructor(route: Route<C>, link: Link, replicated: boolean, budgetMs: number) {
+    this.route = route
+    this.link = link
+    this.replicated = replicated
+    this.budgetMs = budgetMs
   }
 
-  answer(answer: unknown): void {
-    if (this.#settled) return
-    this.#settled = true
-    this.#budget.remove(this)
-    this.#resolve(answer)
+  get weight(): number {
+    return this.calls.length
   }
 
   fail(error: OstlerError): void {
-    if (this.#settled) return
-    this.#settled = true
-    this.#budget.remove(this)
-    this.#reject(error)
+    for (const call of this.calls) call.fail(error)
   }
 
   expire(): void {
-    this.#settled = true
-    const budget = `the budget of ${this.#budget.budgetMs} ms`
+    this.expired = true
+    const budget = `the budget of ${this.budgetMs} ms`
     const message = `Redis has not answered within ${budget}; the call may have been carried out`
-    this.#reject(new OstlerError('STORE_UNAVAILABLE', message))
+    this.fail(new OstlerError('STORE_UNAVAILABLE', message))
   }
-}
 
-/** Decisions of one script that travel together. */
-export interface Batch {
-  readonly script: Script
-  readonly link: Link
-  readonly replicated: boolean
-  readonly calls: Call[]
-  /** Keys and arguments of all. */
-  size: number
-}
-
-/** What follows the script in an EVALSHA: how many keys, the keys, and what the driver reads. */
-export function argumentsOf(calls: readonly Call[]): (string | number)[] {
-  const all: (string | number)[] = [0]
-  for (const call of calls) for (const key of call.keys) all.push(key)
-  all[0] = all.length - 1
-  all.push(calls.length)
-  for (const call of calls) {
-    all.push(call.keys.length, call.args.length)
-    for (const arg of call.args) all.push(arg)
+  /** What a call fails with, by the message that its decision ended with. */
+  failureOf(message: string): OstlerError {
+    if (isReadOnly(message)) this.link.renew()
+    return failureOf(message)
   }
-  return all
+
+  /** A command that has a script decide: `script` is its name or its text. */
+  command(script: string): (string | number)[] {
+    const { route, calls } = this
+    const all: (string | number)[] = [script, 0, ...route.keys]
+    for (const call of calls) for (const key of call.keys) all.push(key)
+    all[1] = all.length - 2
+    route.addArguments(all, calls)
+    return all
+  }
 }
 
 /** What stands in the first key's braces: keys of one tag are in one slot of a Cluster. */

@@ -48,6 +48,11 @@ export class Denials {
     this.#all++
   }
 
+  /** Whether `find` may find something: to be asked before a clock is read. O(1) */
+  knows(digest: string): boolean {
+    return this.#byKey.size > 0 && this.#byKey.has(digest)
+  }
+
   /** The verdict that the store would give at this reading, if it is known. O(1) */
   find(digest: string, text: string, readingMs: number): Verdict | null {
     const denials = this.#byKey.get(digest)

@@ -1,13 +1,12 @@
 import { OstlerError, type Clock } from '@ostler/core'
 import { Budget } from './budget.ts'
-import { Call, tagOf, type Batch } from './call.ts'
+import { Batch, tagOf, type Call, type Route } from './call.ts'
 import { Link } from './client.ts'
-import type { Script } from './scripts.ts'
+import { DrivenCall, type Driven } from './driven.ts'
 import { Sender } from './sender.ts'
 import { ServerClock } from './server-clock.ts'
 
-/** The most decisions in one EVALSHA, and of arguments: a script must not hold up the server. */
-const MOST_TOGETHER = 32
+/** The most keys and arguments in one EVALSHA, but for those of a single decision. */
 const MOST_ARGUMENTS = 4_096
 /** The most calls that are waited for at once. */
 const MOST_WAITING = 16_384
@@ -36,7 +35,7 @@ export interface CallOptions {
 const USUAL: CallOptions = {}
 
 /**
- * Has decisions made by scripts. Those of one script that are asked for in the same tick (on a
+ * Has decisions made by scripts. Those of one route that are asked for in the same tick (on a
  * Cluster: and with the same hash tag) travel as one EVALSHA. No call takes longer than its
  * budget; none is ever sent twice.
  */
@@ -51,13 +50,16 @@ export class Engine {
   readonly #budget: Budget
   /** Of calls with a budget of their own, by ms. */
   readonly #budgets = new Map<number, Budget>()
-  readonly #queued = new Map<string, Batch>()
+  /** What waits to be sent: by route where that tells all. */
+  readonly #queued = new Map<Route | string, Batch>()
   readonly #flush = (): void => this.#sendAll()
   /** For decisions that wait for replicas: WAIT blocks its connection. */
   #slow: Link | undefined
   #scheduled = false
   #closed = false
   #lastMs = 0
+  /** Calls that wait to be sent. */
+  #unsent = 0
 
   constructor(link: Link, options: EngineOptions) {
     this.link = link
@@ -85,16 +87,23 @@ export class Engine {
    * @throws OstlerError STORE_UNAVAILABLE, CLOSED, or what the script refused with
    */
   call(
-    script: Script,
+    script: Driven,
     keys: readonly string[],
     args: readonly (string | number)[],
     options: CallOptions = USUAL,
   ): Promise<unknown> {
-    if (this.#closed) return Promise.reject(closedError())
+    return new Promise((resolve, reject) => {
+      this.ask(script, new DrivenCall(keys, args, resolve, reject), options)
+    })
+  }
+
+  /** The same for a call that takes its answer by itself. Throws nothing: such a call fails. */
+  ask<C extends Call>(route: Route<C>, call: C, options: CallOptions = USUAL): void {
+    if (this.#closed) return call.fail(closedError())
     const link = options.replicated === true ? this.#slowLink() : this.link
     const { starting } = link
-    if (starting === null) return this.#enqueue(link, script, keys, args, options)
-    return starting.then(() => this.#enqueue(link, script, keys, args, options))
+    if (starting === null) this.#enqueue(link, route, call, options)
+    else void starting.then(() => this.#enqueue(link, route, call, options))
   }
 
   /**
@@ -120,24 +129,32 @@ export class Engine {
     return (this.#slow ??= new Link(this.link.duplicate(), true, this.budgetMs))
   }
 
-  #enqueue(
-    link: Link,
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-    options: CallOptions,
-  ): Promise<unknown> {
-    if (this.#closed) return Promise.reject(closedError())
-    if (!link.ready) return Promise.reject(link.absent())
+  #enqueue<C extends Call>(link: Link, route: Route<C>, call: C, options: CallOptions): void {
+    if (this.#closed) return call.fail(closedError())
+    if (!link.ready) return call.fail(link.absent())
     const budget = this.#budgetOf(options.budgetMs)
-    if (budget.size >= MOST_WAITING) {
+    if (budget.size + this.#unsent >= MOST_WAITING) {
       const message = `at most ${MOST_WAITING} calls can wait for Redis at once`
-      return Promise.reject(new OstlerError('STORE_UNAVAILABLE', message))
+      return call.fail(new OstlerError('STORE_UNAVAILABLE', message))
     }
-    return new Promise((resolve, reject) => {
-      const call = new Call(keys, args, budget, resolve, reject)
-      this.#add(link, script, call, options.replicated === true)
-    })
+    const group = groupOf(link, route, call, options)
+    let batch = this.#queued.get(group) as Batch<C> | undefined
+    if (batch === undefined) {
+      batch = new Batch(route, link, options.replicated === true, budget.budgetMs)
+      this.#queued.set(group, batch)
+    }
+    batch.calls.push(call)
+    batch.size += call.keys.length + call.args.length
+    this.#unsent++
+    if (batch.calls.length === route.most || batch.size >= MOST_ARGUMENTS) {
+      this.#queued.delete(group)
+      this.#send(batch)
+    } else if (!this.#scheduled) {
+      this.#scheduled = true
+      // A tick callback runs once all promise callbacks have: whoever was answered in the same
+      // turn has asked again by then.
+      process.nextTick(this.#flush)
+    }
   }
 
   #budgetOf(budgetMs: number = this.budgetMs): Budget {
@@ -150,32 +167,23 @@ export class Engine {
     return budget
   }
 
-  #add(link: Link, script: Script, call: Call, replicated: boolean): void {
-    const tag = link.cluster ? tagOf(call.keys) : ''
-    const group = `${replicated ? 'R' : ''}${script.sha}${tag}`
-    let batch = this.#queued.get(group)
-    if (batch === undefined) {
-      batch = { script, link, replicated, calls: [], size: 0 }
-      this.#queued.set(group, batch)
-    }
-    batch.calls.push(call)
-    batch.size += call.keys.length + call.args.length
-    if (batch.calls.length === MOST_TOGETHER || batch.size >= MOST_ARGUMENTS) {
-      this.#queued.delete(group)
-      void this.#sender.send(batch)
-    } else if (!this.#scheduled) {
-      this.#scheduled = true
-      // A tick callback runs once all promise callbacks have: whoever was answered in the same
-      // turn has asked again by then.
-      process.nextTick(this.#flush)
-    }
+  #send(batch: Batch): void {
+    this.#unsent -= batch.calls.length
+    void this.#sender.send(batch, this.#budgetOf(batch.budgetMs))
   }
 
   #sendAll(): void {
     this.#scheduled = false
-    for (const batch of this.#queued.values()) void this.#sender.send(batch)
+    for (const batch of this.#queued.values()) this.#send(batch)
     this.#queued.clear()
   }
+}
+
+/** Calls of one group may travel together. */
+function groupOf(link: Link, route: Route, call: Call, options: CallOptions): Route | string {
+  if (options === USUAL && !link.cluster) return route
+  const { replicated = false, budgetMs = 0 } = options
+  return `${route.id} ${replicated} ${budgetMs} ${link.cluster ? tagOf(call.keys) : ''}`
 }
 
 function closedError(): OstlerError {

@@ -9,7 +9,7 @@ import type { CallOptions } from './engine.ts'
 import { decodeBreaker } from './health-codec.ts'
 import type { HealthContext } from './health-context.ts'
 import { gathered } from './pages.ts'
-import { defineScript } from './scripts.ts'
+import { Driven } from './driven.ts'
 
 /** Changes in one answer of `agents`. */
 const PAGE = 1_000
@@ -24,10 +24,10 @@ const MOST_USUAL = 500
 const LONG = { budgetMs: 900 }
 
 const CHANGED = ['meta', 'announce', 'fleet']
-const PUT = defineScript('put-agents', CHANGED)
-const REMOVE = defineScript('remove-agents', CHANGED)
-const AGENTS = defineScript('agents', ['meta'])
-const PING = defineScript('ping')
+const PUT = new Driven('put-agents', CHANGED)
+const REMOVE = new Driven('remove-agents', CHANGED)
+const AGENTS = new Driven('agents', ['meta'])
+const PING = new Driven('ping')
 
 const CLEARED: AgentBreaker = Object.freeze({ failures: 0, downUntilMs: 0 })
 
@@ -107,8 +107,8 @@ function changeOf(what: string, value: string | null): AgentChange {
   }
 }
 
-function budgetOf(agents: number): CallOptions {
-  return agents > MOST_USUAL ? LONG : {}
+function budgetOf(agents: number): CallOptions | undefined {
+  return agents > MOST_USUAL ? LONG : undefined
 }
 
 function expectFew(what: string, count: number): void {

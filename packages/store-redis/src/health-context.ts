@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import type { Call, Route } from './call.ts'
+import type { Driven } from './driven.ts'
 import type { CallOptions, Engine } from './engine.ts'
 import type { Keys } from './keys.ts'
-import type { Script } from './scripts.ts'
 
 /** Redis takes the base of a new server's versions from this many bits of chance. */
 const DRAWS = 2 ** 20
+/** The most domains whose keys are remembered. */
+const MOST_DOMAINS = 10_000
 
 /**
  * What the health and the fleet half of a store share: keys of one hash tag, arguments, and whom
@@ -17,14 +20,15 @@ export class HealthContext {
   /** This store, among those that hear of each other's changes. */
   readonly who: string = randomBytes(6).toString('hex')
   readonly #engine: Engine
-  readonly #durable: CallOptions
+  readonly #parts = new Map<string, readonly string[]>()
+  readonly #durable: CallOptions | undefined
 
   /** `replicated`: what is decided about a pair resolves once replicas have it. */
   constructor(engine: Engine, keys: Keys, options: { readonly replicated?: boolean } = {}) {
     this.#engine = engine
     this.keys = keys
     this.meta = keys.health('meta')
-    this.#durable = options.replicated === true ? { replicated: true } : {}
+    this.#durable = options.replicated === true ? { replicated: true } : undefined
   }
 
   /** The arguments that `open_meta` reads. */
@@ -40,10 +44,18 @@ export class HealthContext {
 
   /** The counters, and all keys of a domain in the order that the scripts count on. */
   domainKeys(domain: string): string[] {
-    return [
-      this.meta,
-      ...['m', 'd', 'v', 'o', 'i', 's'].map((part) => this.keys.health(`${part}:${domain}`)),
-    ]
+    return [this.meta, ...this.partsOf(domain)]
+  }
+
+  /** All keys of a domain in the order that the scripts count on; the last few are remembered. */
+  partsOf(domain: string): readonly string[] {
+    let parts = this.#parts.get(domain)
+    if (parts === undefined) {
+      parts = ['m', 'd', 'v', 'o', 'i', 's'].map((part) => this.keys.health(`${part}:${domain}`))
+      if (this.#parts.size >= MOST_DOMAINS) this.#parts.clear()
+      this.#parts.set(domain, parts)
+    }
+    return parts
   }
 
   /** The counters, and some keys of the fleet. */
@@ -52,16 +64,26 @@ export class HealthContext {
   }
 
   call(
-    script: Script,
+    script: Driven,
     keys: string[],
     args: (string | number)[],
-    options: CallOptions = {},
+    options?: CallOptions,
   ): Promise<unknown> {
     return this.#engine.call(script, keys, args, options)
   }
 
+  /** Whether the caller's time decides. */
+  get isCallers(): boolean {
+    return this.#engine.clock === undefined
+  }
+
+  /** Has a call answered that takes its answer by itself. */
+  ask<C extends Call>(route: Route<C>, call: C): void {
+    this.#engine.ask(route, call)
+  }
+
   /** A decision that must outlast a failover where the options say so. */
-  decide(script: Script, keys: string[], args: (string | number)[]): Promise<unknown> {
+  decide(script: Driven, keys: string[], args: (string | number)[]): Promise<unknown> {
     return this.#engine.call(script, keys, args, this.#durable)
   }
 }

@@ -7,11 +7,12 @@ import type {
   SettleRequest,
   Settled,
 } from '@ostler/core'
+import { AcquireCall, AcquireRoute, type AcquireAnswer } from './acquire.ts'
 import { decodeIncident, decodeBreaker, decodeRecord, encodeRecord } from './health-codec.ts'
 import type { HealthContext } from './health-context.ts'
 import { gathered } from './pages.ts'
 import { breakerPolicyText, healthPolicyText, incidentPolicyText } from './policy-codec.ts'
-import { defineScript } from './scripts.ts'
+import { Driven } from './driven.ts'
 
 export interface HealthBounds {
   /** Records of pairs in one domain: 1 to 100,000,000. Default 1,000,000. */
@@ -25,19 +26,19 @@ export interface HealthBounds {
 /** Changes in one answer of `exclusions`, and records in one decision of `merge`. */
 const PAGE = 1_000
 const MERGED_TOGETHER = 256
+const MOST_ROUTES = 16
 
 const LOOKED = ['meta', 'record', 'incident', 'domain', 'changes']
 const WRITTEN = ['meta', 'record', 'incident', 'domain', 'announce', 'keep']
-const ACQUIRE = defineScript('acquire', [...LOOKED, 'announce', 'keep', 'lease'])
 const REPORTED = ['hash', 'keep', 'transition', 'observe', 'watch', 'lease', 'breaker', 'fleet']
-const SETTLE = defineScript('settle', [...LOOKED, 'announce', ...REPORTED])
-const BY_HAND = defineScript('by-hand', WRITTEN)
-const MERGE = defineScript('merge', ['hash', ...WRITTEN, 'join'])
-const REST = defineScript('rest-exit', ['meta', 'announce', 'fleet'])
-const EXCLUSIONS = defineScript('exclusions', LOOKED)
+const SETTLE = new Driven('settle', [...LOOKED, 'announce', ...REPORTED])
+const BY_HAND = new Driven('by-hand', WRITTEN)
+const MERGE = new Driven('merge', ['hash', ...WRITTEN, 'join'])
+const REST = new Driven('rest-exit', ['meta', 'announce', 'fleet'])
+const EXCLUSIONS = new Driven('exclusions', LOOKED)
 
 /** As the scripts tell them: `[version]`, or `[version, flags, incident, exit, record, ...]`. */
-type Told = readonly (number | string)[]
+export type Told = readonly (number | string)[]
 
 /**
  * Pairs, leases, incidents and breakers on Redis: each method one decision of one script, with
@@ -49,6 +50,8 @@ export class RedisHealth {
   readonly #maxRecords: number
   readonly #maxLeases: number
   readonly #maxAgents: number
+  /** By the policy's strikeDecayMs. */
+  readonly #acquire = new Map<number, AcquireRoute>()
 
   /** The options are trusted: the store's factory has checked them. */
   constructor(context: HealthContext, bounds: HealthBounds = {}) {
@@ -59,26 +62,46 @@ export class RedisHealth {
   }
 
   async acquire(request: AcquireRequest): Promise<Acquired> {
-    const { domain, candidates, leaseId, viewVersion, nowMs } = request
-    const { keys } = this.#context
-    const touched = this.#context.domainKeys(domain)
-    touched.push(keys.health('x'), keys.health(`l:${leaseId}`))
-    const args = this.#context.headOfChange(nowMs)
-    args.push(domain, viewVersion, leaseId, request.deadlineMs, request.health.strikeDecayMs)
-    args.push(this.#maxLeases)
-    for (const { agentId, exit, maxConcurrency } of candidates) {
-      touched.push(keys.health(`a:${agentId}`))
-      args.push(exit, maxConcurrency)
-    }
-    const answer = await this.#context.call(ACQUIRE, touched, args)
-    if ((answer as readonly [0 | 1])[0] === 1) {
-      const [, index, epoch, probe, fleetVersion, told] = answer as AcquiredAnswer
-      const changes = await this.#changes(domain, viewVersion, told, nowMs)
+    const { domain, viewVersion, nowMs } = request
+    const answer = await this.#acquired(request)
+    if (answer[0] !== 0) {
+      const [kind, index, epoch, probe, fleetVersion, news] = answer
+      const changes =
+        kind === 3 ? nothingNew(news) : await this.#changes(domain, viewVersion, news, nowMs)
       return { kind: 'acquired', index, epoch, probe: probe === 1, changes, fleetVersion }
     }
-    const [, busyUntilMs, fleetVersion, told] = answer as RefusedAnswer
+    const [, busyUntilMs, fleetVersion, told] = answer
     const changes = await this.#changes(domain, viewVersion, told, nowMs)
     return { kind: 'refused', busyUntilMs, changes, fleetVersion }
+  }
+
+  #acquired(request: AcquireRequest): Promise<AcquireAnswer> {
+    return new Promise((resolve, reject) => {
+      const { keys } = this.#context
+      const touched = this.#context.partsOf(request.domain).slice()
+      touched.push(keys.health(`l:${request.leaseId}`))
+      for (const { agentId } of request.candidates) touched.push(keys.health(`a:${agentId}`))
+      const call = new AcquireCall(request, touched, resolve, reject)
+      this.#context.ask(this.#routeOf(request), call)
+    })
+  }
+
+  /** In the caller's time each decision has an instant of its own, and so travels alone. */
+  #routeOf({ health, nowMs }: AcquireRequest): AcquireRoute {
+    const { strikeDecayMs } = health
+    if (this.#context.isCallers) {
+      const head = this.#context.headOfChange(nowMs)
+      return new AcquireRoute(this.#context, head, strikeDecayMs, this.#maxLeases)
+    }
+    let route = this.#acquire.get(strikeDecayMs)
+    if (route === undefined) {
+      const head = this.#context.headOfChange(0)
+      route = new AcquireRoute(this.#context, head, strikeDecayMs, this.#maxLeases)
+      // A process goes by one policy or two.
+      if (this.#acquire.size >= MOST_ROUTES) this.#acquire.clear()
+      this.#acquire.set(strikeDecayMs, route)
+    }
+    return route
   }
 
   async settle(request: SettleRequest): Promise<Settled> {
@@ -152,9 +175,7 @@ export class RedisHealth {
   }
 
   async #changes(domain: string, since: number, first: Told, nowMs: number): Promise<Changes> {
-    if (first.length === 1) {
-      return { version: first[0] as number, reset: false, changes: [], incident: null }
-    }
+    if (first.length === 1) return nothingNew(first[0] as number)
     let incident = ''
     const page = (told: Told): Told => {
       incident = String(told[2] ?? '')
@@ -168,20 +189,10 @@ export class RedisHealth {
   }
 }
 
-type AcquiredAnswer = readonly [
-  kind: 1,
-  index: number,
-  epoch: number,
-  probe: 0 | 1,
-  fleetVersion: number,
-  changes: Told,
-]
-type RefusedAnswer = readonly [
-  kind: 0,
-  busyUntilMs: readonly number[],
-  fleetVersion: number,
-  changes: Told,
-]
+function nothingNew(version: number): Changes {
+  return { version, reset: false, changes: [], incident: null }
+}
+
 type SettledAnswer = readonly [
   applied: 0 | 1,
   changed: 0 | 1,

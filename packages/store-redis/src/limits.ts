@@ -1,23 +1,27 @@
+// hot path: admissions pass here; what is known of their keys and policies is looked up, not made.
+
 import type { ConsumeRequest, RefundRequest, ResolvedPolicy, Usage, Verdict } from '@ostler/core'
+import { ADMIT, CONSUME, ConsumeCall, ConsumeRoute, argumentsOf } from './consume.ts'
 import type { Denials } from './denials.ts'
 import type { Engine } from './engine.ts'
-import { hashed, type Keys } from './keys.ts'
+import { hashed, type KeyNames, type Keys } from './keys.ts'
 import { compile, type Compiled } from './policies.ts'
-import { defineScript } from './scripts.ts'
+import { Driven } from './driven.ts'
 
-const CONSUME = defineScript('consume', ['window', 'tat', 'policies', 'permits'])
-const REFUND = defineScript('refund', ['window', 'window-refund', 'tat', 'tat-refund', 'policies'])
-const USAGE = defineScript('usage', ['window', 'tat', 'policies'])
+const REFUND = new Driven('refund', [
+  'window',
+  'window-refund',
+  'tat',
+  'tat-refund',
+  'policies',
+  'policy',
+])
+const USAGE = new Driven('usage', ['window', 'tat', 'policies', 'policy'])
 
-/** What `lua/consume.lua` answers. */
-type Decided = readonly [
-  retryAfterMs: number,
-  policy: number | string,
-  limit: number,
-  remaining: number,
-  resetAtMs: number,
-  atMs: number,
-]
+interface Routes {
+  readonly plain: ConsumeRoute
+  readonly other: ConsumeRoute
+}
 
 /** The limits: what `Store` promises of consume, peek, refund and usage. One round trip each. */
 export class RedisLimits {
@@ -25,6 +29,8 @@ export class RedisLimits {
   readonly #keys: Keys
   readonly #slack: string
   readonly #denials: Denials | null
+  /** By what the policies were compiled to, which lives as long as their list. */
+  readonly #routes = new WeakMap<Compiled, Routes>()
 
   /** `denials`: what is remembered of denied calls; null for nothing. */
   constructor(engine: Engine, keys: Keys, denials: Denials | null) {
@@ -35,11 +41,11 @@ export class RedisLimits {
   }
 
   consume(request: ConsumeRequest): Promise<Verdict> {
-    return this.#decide(request, '1')
+    return this.#decide(request, true)
   }
 
   peek(request: ConsumeRequest): Promise<Verdict> {
-    return this.#decide(request, '0')
+    return this.#decide(request, false)
   }
 
   async refund(request: RefundRequest): Promise<boolean> {
@@ -79,77 +85,54 @@ export class RedisLimits {
     })
   }
 
-  #decide(request: ConsumeRequest, write: '0' | '1'): Promise<Verdict> {
-    const { policies, cost, permit, opId } = request
-    const digest = this.#keys.digest(request.key)
-    const compiled = compile(policies)
+  #decide(request: ConsumeRequest, write: boolean): Promise<Verdict> {
+    const known = this.#keys.of(request.key)
+    const compiled = compile(request.policies)
     const given = this.#engine.given(request.nowMs)
+    let mark: number | null = null
     const denials = this.#denials
-    if (denials === null || cost !== 1 || permit !== undefined || opId !== undefined) {
-      return this.#ask(request, digest, compiled, given, write)
+    if (denials !== null && request.cost === 1 && !isNamed(request)) {
+      this.#engine.check()
+      const { digest } = known
+      const denial = denials.knows(digest)
+        ? denials.find(digest, compiled.text, reading(given))
+        : null
+      if (denial !== null) return Promise.resolve(denial)
+      mark = denials.mark(digest)
     }
-    this.#engine.check()
-    const known = denials.find(digest, compiled.text, reading(given))
-    if (known !== null) return Promise.resolve(known)
-    return this.#askAndKeep(request, digest, compiled, given, write, denials)
+    return new Promise((resolve, reject) => {
+      const keys = this.#keysOf(request, known, compiled)
+      const { digest } = known
+      const args = argumentsOf(request, compiled, given, write)
+      const call = new ConsumeCall(request, digest, keys, args, mark, resolve, reject)
+      const routes = this.#routesOf(compiled)
+      this.#engine.ask(args.length === 0 ? routes.plain : routes.other, call)
+    })
   }
 
-  async #askAndKeep(
-    request: ConsumeRequest,
-    digest: string,
-    compiled: Compiled,
-    given: string,
-    write: '0' | '1',
-    denials: Denials,
-  ): Promise<Verdict> {
-    const mark = denials.mark(digest)
-    const sentMs = reading(given)
-    const verdict = await this.#ask(request, digest, compiled, given, write)
-    if (verdict.allowed || verdict.retryAfterMs < 0) return verdict
-    if (given !== '') {
-      const { atMs } = verdict
-      denials.keep(digest, compiled.text, verdict, mark, atMs, atMs + verdict.retryAfterMs)
-      return verdict
-    }
-    // The server decided after `sentMs`; its clock may run a little faster than ours.
-    const untilMs = sentMs + verdict.retryAfterMs * 0.999 - 2
-    denials.keep(digest, compiled.text, verdict, mark, performance.now(), untilMs)
-    return verdict
-  }
-
-  async #ask(
-    request: ConsumeRequest,
-    digest: string,
-    compiled: Compiled,
-    given: string,
-    write: '0' | '1',
-  ): Promise<Verdict> {
+  #keysOf(request: ConsumeRequest, known: KeyNames, compiled: Compiled): readonly string[] {
     const { permit, opId } = request
-    const { suffixes, args, names } = compiled
-    const keys = suffixes.map((suffix) => this.#keys.limit(digest, suffix))
-    if (permit !== undefined) keys.push(this.#keys.limit(digest, 'p'))
-    if (opId !== undefined) keys.push(this.#keys.limit(digest, `o:${hashed(opId)}`))
+    const names = this.#keys.named(known, compiled.suffixes)
+    if (names.length > 0 && !isNamed(request)) return names
+    const keys = [...names]
+    if (permit !== undefined) keys.push(`${known.head}p`)
+    if (opId !== undefined) keys.push(`${known.head}o:${hashed(opId)}`)
     // A Cluster finds the node by a key.
-    if (keys.length === 0) keys.push(this.#keys.limit(digest, 'p'))
-    const decided = (await this.#engine.call(CONSUME, keys, [
-      given,
-      write,
-      this.#slack,
-      String(request.cost),
-      String(suffixes.length),
-      permit === undefined ? '' : hashed(permit.id),
-      permit === undefined ? '' : String(permit.cap),
-      permit === undefined ? '' : String(permit.deadlineMs),
-      opId === undefined ? '0' : '1',
-      this.#keys.channel,
-      ...args,
-    ])) as Decided
-    const [retryAfterMs, binding, limit, remaining, resetAtMs, atMs] = decided
-    const policy = typeof binding === 'number' ? names[binding] : binding
-    const allowed = retryAfterMs === 0
-    // Another tier's denial of the same key may end at another time now.
-    if (allowed && write === '1') this.#denials?.forget(digest)
-    return { allowed, policy, limit, remaining, resetAtMs, retryAfterMs, atMs }
+    if (keys.length === 0) keys.push(`${known.head}p`)
+    return keys
+  }
+
+  #routesOf(compiled: Compiled): Routes {
+    let routes = this.#routes.get(compiled)
+    if (routes === undefined) {
+      const [slack, { channel }, denials] = [this.#slack, this.#keys, this.#denials]
+      routes = {
+        plain: new ConsumeRoute(ADMIT, compiled, slack, channel, denials),
+        other: new ConsumeRoute(CONSUME, compiled, slack, channel, denials),
+      }
+      this.#routes.set(compiled, routes)
+    }
+    return routes
   }
 
   /** What needs no store to be known. */
@@ -157,6 +140,11 @@ export class RedisLimits {
     this.#engine.check()
     return answer
   }
+}
+
+/** Whether a call brings a name of its own: what it comes to depends on more than its policies. */
+function isNamed({ permit, opId }: ConsumeRequest): boolean {
+  return permit !== undefined || opId !== undefined
 }
 
 /** A reading of the clock that denials are kept by: the caller's, or one of ours that never jumps. */

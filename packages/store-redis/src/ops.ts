@@ -1,9 +1,9 @@
 import type { BeginRequest, Begun, CompleteRequest } from '@ostler/core'
 import type { Engine } from './engine.ts'
 import { hashed, type Keys } from './keys.ts'
-import { defineScript } from './scripts.ts'
+import { Driven } from './driven.ts'
 
-const IDEMPOTENCY = defineScript('idempotency')
+const IDEMPOTENCY = new Driven('idempotency')
 
 type Answered =
   | readonly ['started']

@@ -1,8 +1,8 @@
 import type { Engine } from './engine.ts'
 import { hashed, type Keys } from './keys.ts'
-import { defineScript } from './scripts.ts'
+import { Driven } from './driven.ts'
 
-const PERMIT = defineScript('permit', ['permits'])
+const PERMIT = new Driven('permit', ['permits'])
 
 /** What `Store` promises of permits, renew and release; they are taken by consume. */
 export class RedisPermits {

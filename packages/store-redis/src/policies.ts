@@ -9,6 +9,10 @@ export interface Compiled {
   /** Says all of it in one string: lists that say the same decide the same. */
   readonly text: string
   readonly names: readonly string[]
+  /** Of each the limit that a verdict tells. */
+  readonly limits: readonly number[]
+  /** Whether there are any, and all of them exact. */
+  readonly allExact: boolean
 }
 
 const compiled = new WeakMap<readonly ResolvedPolicy[], Compiled>()
@@ -26,7 +30,9 @@ export function compile(policies: readonly ResolvedPolicy[]): Compiled {
     args.push(kind, String(policy.limit), String(policy.windowMs), String(third))
   }
   const names = policies.map(({ name }) => name)
-  const made = { suffixes, args, text: [...names, ...args].join(' '), names }
+  const limits = policies.map((policy) => (policy.kind === 'exact' ? policy.limit : policy.burst))
+  const allExact = policies.length > 0 && policies.every(({ kind }) => kind === 'exact')
+  const made = { suffixes, args, text: [...names, ...args].join(' '), names, limits, allExact }
   compiled.set(policies, made)
   return made
 }

@@ -8,14 +8,14 @@ import { until } from '../../servers/until.ts'
 import { Link, openClient } from '../../../packages/store-redis/src/client.ts'
 import { Engine } from '../../../packages/store-redis/src/engine.ts'
 import { Keys } from '../../../packages/store-redis/src/keys.ts'
-import { defineScript } from '../../../packages/store-redis/src/scripts.ts'
+import { Driven } from '../../../packages/store-redis/src/driven.ts'
 
 const NOW_MS = 1_700_000_000_000
 const minute: readonly ResolvedPolicy[] = [
   { kind: 'exact', name: 'minute', limit: 5, windowMs: 60_000, quantumMs: 1 },
   { kind: 'smooth', name: 'flow', limit: 5, windowMs: 60_000, burst: 5 },
 ]
-const PERMIT = defineScript('permit', ['permits'])
+const PERMIT = new Driven('permit', ['permits'])
 
 let cluster: RedisCluster
 let prefixes = 0

@@ -104,8 +104,7 @@ describe('decisions asked for in one tick', () => {
     const store = open({ prefix: 'alone' })
     await admit(store, 'spoiled')
     const [key] = (await server.ask('keys', 'alone:*')) as string[]
-    await server.ask('del', key)
-    await server.ask('rpush', key, 'not a log')
+    await server.ask('set', key, 'not a log')
     const asked = ['a', 'spoiled', 'b'].map((each) => admit(store, each))
     const [a, spoiled, b] = await Promise.allSettled(asked)
     expect(a).toMatchObject({ status: 'fulfilled', value: { allowed: true, remaining: 4 } })

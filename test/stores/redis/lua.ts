@@ -11,7 +11,7 @@ export async function runLua(
   keys: readonly string[],
   args: readonly (string | number)[],
 ): Promise<unknown> {
-  const files = ['time', ...libs].map((lib) =>
+  const files = ['time', 'digits', ...libs].map((lib) =>
     readFileSync(new URL(`lib/${lib}.lua`, FOLDER), 'utf8'),
   )
   return client.eval([...files, body].join('\n'), keys.length, ...keys, ...args)

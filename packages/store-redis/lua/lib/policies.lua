@@ -1,23 +1,16 @@
 -- The policies of a decision, of both kinds, as packages/core/src/store/memory-limits.ts has them in
 -- slabs. Each is four arguments: kind ('w' a window, 't' a Tat), limit, windowMs, and quantumMs or
--- burst; its key ends in ':<kind>:<name>'.
+-- burst; its key ends in ':<kind>:<name>'. Needs window, and tat for policies of that kind.
 
--- Reads `count` policies from keys[1] and args[first] on; and the newest of `now` and the instants
--- that they were decided at: time never goes back for a key.
-local function policies_open(keys, args, first, count, now)
+-- policies_of(args, first, count): `count` policies from args[first] on. Each has room for what one
+-- key holds at a time, in `data`. O(policies)
+local function policies_of(args, first, count)
   local policies = {}
   for i = 1, count do
     local at = first + (i - 1) * 4
-    local policy = { key = keys[i], limit = tonumber(args[at + 1]), window = tonumber(args[at + 2]),
-      third = tonumber(args[at + 3]) }
-    if args[at] == 'w' then
-      policy.log = log_open(keys[i])
-      if policy.log.last > now then now = policy.log.last end
-    else
-      policy.tat = tat_open(keys[i])
-      if policy.tat.last > now then now = policy.tat.last end
-    end
-    policies[i] = policy
+    policies[i] = { exact = args[at] == 'w', limit = tonumber(args[at + 1]),
+      window = tonumber(args[at + 2]), third = tonumber(args[at + 3]), data = false, used = 0,
+      dead = 0 }
   end
-  return policies, now
+  return policies
 end

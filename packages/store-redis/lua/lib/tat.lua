@@ -2,14 +2,11 @@
 -- limit, windowMs, sinceMs, and the newest instant decided at. All numbers are integers below 2^53.
 local TAT = '<dddddd'
 
-local function tat_open(key)
-  local data = redis.call('GET', key)
-  if not data then
-    return { key = key, whole = 0, rest = 0, limit = 1, window = 1, since = 0, last = 0 }
-  end
+-- tat_of(data): the Tat that a key holds; a new one for false.
+local function tat_of(data)
+  if not data then return { whole = 0, rest = 0, limit = 1, window = 1, since = 0, last = 0 } end
   local whole, rest, limit, window, since, last = struct.unpack(TAT, data)
-  return { key = key, whole = whole, rest = rest, limit = limit, window = window, since = since,
-    last = last }
+  return { whole = whole, rest = rest, limit = limit, window = window, since = since, last = last }
 end
 
 -- restoredAtMs of gcra.ts: when nothing is outstanding any more.
@@ -56,8 +53,7 @@ local function tat_admit(tat, limit, window, cost, now)
     rest = rest - limit
     whole = whole + 1
   end
-  return { key = tat.key, whole = whole, rest = rest, limit = limit, window = window,
-    since = since, last = now }
+  return { whole = whole, rest = rest, limit = limit, window = window, since = since, last = now }
 end
 
 -- Wait, remaining and reset of a call, and the Tat to write where it is admitted.
@@ -70,8 +66,8 @@ local function tat_decide(tat, limit, window, burst, cost, now)
 end
 
 -- Keeps it until nothing is outstanding.
-local function tat_write(tat, slack)
+local function tat_write(key, tat, slack)
   local ttl = tat_restored(tat) - tat.last
   local data = struct.pack(TAT, tat.whole, tat.rest, tat.limit, tat.window, tat.since, tat.last)
-  redis.call('SET', tat.key, data, 'PX', (ttl > 0 and ttl or 0) + slack)
+  redis.call('SET', key, data, 'PX', (ttl > 0 and ttl or 0) + slack)
 end
