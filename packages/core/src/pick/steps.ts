@@ -47,6 +47,8 @@ export class Steps {
   #nearAt = 0
   /** Steps of whole countries by label; they hold while no country is opened. */
   readonly #whole: Map<string, Step> = new Map()
+  /** The same of single countries, by index: the commonest hint costs no look-up. */
+  readonly #byCountry: (Step | undefined)[] = []
   #countries = 0
   #stage: 'wishes' | 'outward' | 'nowhere' | 'done' = 'done'
 
@@ -168,7 +170,7 @@ export class Steps {
   #wished(wish: Exclude<GeoWish, { kind: 'point' }>, hint: GeoHint): Step {
     switch (wish.kind) {
       case 'country':
-        return this.#wholeStep(labelOf(wish.country), 0, [], wish.country, wish.country + 1)
+        return this.#country(wish.country)
       case 'continent': {
         const [from, to] = continentRange(wish.continent) ?? [0, 0]
         return this.#wholeStep(wish.continent, 0, hint.never, from, to)
@@ -180,6 +182,21 @@ export class Steps {
     }
   }
 
+  #country(country: number): Step {
+    this.#forgetIfOpened()
+    const byCountry = this.#byCountry
+    while (byCountry.length <= country) byCountry.push(undefined)
+    return (byCountry[country] ??= this.#wholeStep(labelOf(country), 0, [], country, country + 1))
+  }
+
+  #forgetIfOpened(): void {
+    const { length } = this.#fleet.ranges.countries
+    if (length === this.#countries) return
+    this.#countries = length
+    this.#whole.clear()
+    this.#byCountry.length = 0
+  }
+
   /** Whole countries with indexes in [from, to), the vetoed left out. Without vetoes it is kept for the next walk. */
   #wholeStep(
     label: string,
@@ -188,9 +205,8 @@ export class Steps {
     from: number,
     to: number,
   ): Step {
+    this.#forgetIfOpened()
     const open = this.#fleet.ranges.countries
-    if (open.length !== this.#countries) this.#whole.clear()
-    this.#countries = open.length
     const known = never.length === 0 ? this.#whole.get(label) : undefined
     if (known !== undefined) return known
     const countries = open.filter(

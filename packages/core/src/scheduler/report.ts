@@ -54,10 +54,12 @@ export class Reporter<M extends Mode> {
   }
 
   report(lease: Lease, outcome: Outcome): Result<M, Settled> {
-    const dispatched = this.#checked(lease)
+    const dispatched = checkedLease(lease)
+    const view = this.#views.ready(dispatched.domain)
+    // Who has a view was picked for, and is a domain.
+    if (view === undefined && !isDomain(dispatched.domain)) refuseLease(lease)
     const checked = checkedOutcome(outcome)
     const nowMs = this.#time.nowMs()
-    const view = this.#views.ready(dispatched.domain)
     const { health, incident, breaker } = this.#options
     const answer = this.#store.settle({
       lease: dispatched,
@@ -74,24 +76,6 @@ export class Reporter<M extends Mode> {
     }
     void this.#follow(dispatched, checked, answer as Settled, view, nowMs)
     return answer
-  }
-
-  /** A copy, so that what is reported stays what was checked while the store decides. */
-  #checked(lease: Lease): Lease {
-    if (typeof lease === 'object' && lease !== null) {
-      const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
-      const named = isName(id) && isName(agentId) && (exit === agentId || isName(exit))
-      const counted = isCount(epoch) && isCount(pickedAtMs) && isCount(deadlineMs)
-      // Who has a view was picked for: that is asked first, as it costs less.
-      const known =
-        named && counted && (this.#views.ready(domain) !== undefined || isDomain(domain))
-      if (known && typeof probe === 'boolean') {
-        return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
-      }
-    }
-    const isPick = (lease as { readonly kind?: unknown } | null)?.kind === 'picked'
-    const got = isPick ? 'the pick itself: pass pick.lease' : shown(lease)
-    throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${got}`)
   }
 
   async #followLater(
@@ -137,6 +121,25 @@ export class Reporter<M extends Mode> {
   }
 }
 
+/** A copy, so that what is reported stays what was checked while the store decides. The domain's form is left to the caller. */
+function checkedLease(lease: Lease): Lease {
+  if (typeof lease === 'object' && lease !== null) {
+    const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
+    const named = isName(id) && isName(agentId) && (exit === agentId || isName(exit))
+    const counted = isCount(epoch) && isCount(pickedAtMs) && isCount(deadlineMs)
+    if (named && counted && typeof domain === 'string' && typeof probe === 'boolean') {
+      return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
+    }
+  }
+  return refuseLease(lease)
+}
+
+function refuseLease(lease: Lease): never {
+  const isPick = (lease as { readonly kind?: unknown } | null)?.kind === 'picked'
+  const got = isPick ? 'the pick itself: pass pick.lease' : shown(lease)
+  throw new OstlerError('INVALID_LEASE', `report takes the lease of a pick, got ${got}`)
+}
+
 function isName(text: unknown): boolean {
   return keyProblem(text) === null
 }
@@ -146,8 +149,8 @@ function isCount(number: unknown): boolean {
 }
 
 /** What `domainOf` may have given: it is not asked again, for it costs more than the report. */
-function isDomain(domain: unknown): domain is string {
-  return typeof domain === 'string' && domain.length <= MAX_DOMAIN && DOMAIN.test(domain)
+function isDomain(domain: string): boolean {
+  return domain.length <= MAX_DOMAIN && DOMAIN.test(domain)
 }
 
 /** A copy of an outcome in which nothing is wrong. @throws OstlerError INVALID_OUTCOME */

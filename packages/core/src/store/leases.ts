@@ -29,6 +29,9 @@ export class Leases {
   readonly #inFlight: number[] = []
   /** The agent's earliest deadline; NaN (not known) once that lease has been freed, until a full agent asks. */
   readonly #earliestMs: number[] = []
+  /** The agent that was last asked about, and its row (or -1): the next lease is mostly its. */
+  #asked = ''
+  #askedRow = -1
 
   get size(): number {
     return this.#open.size
@@ -64,7 +67,7 @@ export class Leases {
     index: number,
     probe: boolean,
   ): void {
-    let row = this.#agents.find(agentId)
+    let row = this.#rowOf(agentId)
     if (row < 0) row = this.#addRow(agentId)
     this.#inFlight[row]++
     if (deadlineMs < this.#earliestMs[row]) this.#earliestMs[row] = deadlineMs
@@ -91,8 +94,10 @@ export class Leases {
     const domain = domains[slot & IN_CHUNK] as Domain
     domain.inFlight--
     domains[slot & IN_CHUNK] = undefined
-    if (--this.#inFlight[row] === 0) this.#agents.remove(row)
-    else if (deadlineMs === this.#earliestMs[row]) this.#earliestMs[row] = NaN
+    if (--this.#inFlight[row] === 0) {
+      this.#agents.remove(row)
+      this.#asked = ''
+    } else if (deadlineMs === this.#earliestMs[row]) this.#earliestMs[row] = NaN
   }
 
   /** Lets go up to `most` leases that are past their deadline. */
@@ -103,7 +108,7 @@ export class Leases {
 
   /** 0 when the agent has a free slot of `maxConcurrency`; else the instant from which it has, if nothing else happens. */
   busyUntilMs(agentId: string, maxConcurrency: number, nowMs: number): number {
-    const row = this.#agents.find(agentId)
+    const row = this.#rowOf(agentId)
     if (row < 0 || this.#inFlight[row] < maxConcurrency) return 0
     const earliestMs = this.#earliestMs[row]
     if (nowMs < earliestMs && this.#inFlight[row] === maxConcurrency) return earliestMs
@@ -123,8 +128,17 @@ export class Leases {
     return deadlines[deadlines.length - maxConcurrency]
   }
 
+  #rowOf(agentId: string): number {
+    if (agentId !== this.#asked) {
+      this.#askedRow = this.#agents.find(agentId)
+      this.#asked = agentId
+    }
+    return this.#askedRow
+  }
+
   #addRow(agentId: string): number {
     const row = this.#agents.add(agentId)
+    this.#asked = ''
     this.#inFlight[row] = 0
     this.#earliestMs[row] = Infinity
     return row
