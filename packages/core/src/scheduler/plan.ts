@@ -50,8 +50,8 @@ export class Planner {
   readonly #fleet: Fleet
   readonly #scope: 'registrable' | 'host'
   readonly #leaseMs: number
-  readonly #domains: Remembered<string> = new Remembered(10_000)
-  readonly #plain: Remembered<Query> = new Remembered(1000)
+  readonly #domains: Remembered<string> = new Remembered(5_000)
+  readonly #plain: Remembered<Query> = new Remembered(500)
 
   constructor(fleet: Fleet, scope: 'registrable' | 'host', leaseMs: number) {
     this.#fleet = fleet
