@@ -17,7 +17,7 @@ export interface Route<C extends Call = Call> {
   /** Tells routes apart. */
   readonly id: string
   readonly script: Script
-  /** The most calls in one EVALSHA: a script must not hold up the server. */
+  /** The most calls in one EVALSHA: a script must not hold up the server (32 picks: under 1 ms). */
   readonly most: number
   /** What all decisions touch: their own keys come after it. */
   readonly keys: readonly string[]

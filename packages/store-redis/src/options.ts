@@ -137,8 +137,12 @@ function serverProblems(problems: Problem[], given: Readonly<Record<string, unkn
 /** By what is used of it, for the class may be another copy's. */
 function isClient(value: unknown): value is RedisClient {
   if (typeof value !== 'object' || value === null) return false
-  const { call, pipeline, duplicate, status } = value as Readonly<Record<string, unknown>>
-  const functions = [call, pipeline, duplicate].every((each) => typeof each === 'function')
+  const { call, callBuffer, pipeline, duplicate, status } = value as Readonly<
+    Record<string, unknown>
+  >
+  const functions = [call, callBuffer, pipeline, duplicate].every(
+    (each) => typeof each === 'function',
+  )
   return functions && typeof status === 'string'
 }
 

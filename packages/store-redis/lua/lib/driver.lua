@@ -1,11 +1,12 @@
--- The end of every script: makes the decisions of one EVALSHA, one after the other.
+-- The end of the scripts that are not hot: makes the decisions of one EVALSHA, one after the other.
+-- Hot ones read their calls themselves, for to slice each call's arguments costs as much as it does.
 --
 -- ARGV    how many decisions; then for each: how many keys, how many arguments, the arguments.
 -- KEYS    the keys of all decisions, one after the other.
 -- Answer  { server's instant in ms (0 where nobody asked for it), one entry per decision }:
 --         { 0, what decide answered } or { 1, message }. A decision that fails fails alone.
 --
--- Each script defines decide(keys, args). It checks first and writes last, so that one that fails
+-- Such a script defines decide(keys, args). It checks first and writes last, so that one that fails
 -- has written nothing; it refuses with error({ err = 'STORE_FULL ...' }). O(decisions)
 local function slice(list, first, last)
   -- unpack is far faster than a loop, but takes only so many.
