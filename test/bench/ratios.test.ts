@@ -38,7 +38,11 @@ describe('a comparison', () => {
   })
 
   it('says equal of what differs by chance alone', () => {
-    expect(compared([1.2, 0.85, 1.05, 0.95, 1]).verdict).toBe('equal')
+    expect(compared([1.02, 0.97, 1.01, 0.99, 1, 1.03]).verdict).toBe('equal')
+  })
+
+  it('says unsure where the runs differ too much to show anything', () => {
+    expect(compared([1.4, 0.7, 1.2, 0.8, 1]).verdict).toBe('unsure')
   })
 
   it('says equal of a difference that is sure and too small to matter', () => {

@@ -19,12 +19,10 @@ export function pageOf(tables: readonly Table[], results: Results, file: string)
     '',
     `${reached} of ${judgements.length} bounds are reached. "each of ours" is judged by its worst row. The range is over the processes.`,
     '',
-    ...tables.flatMap((table) =>
-      promises(
-        table,
-        judgements.filter((each) => each.table === table.name),
-      ),
-    ),
+    '| work | promised | found | range | verdict |',
+    '| --- | --- | ---: | ---: | --- |',
+    ...judgements.map((each, i) => verdictLine(each, judgements[i - 1]?.table)),
+    '',
     '## All rows',
     '',
     ...tables.flatMap((table) => rowsOf(table, results)),
@@ -51,27 +49,18 @@ function intro({ at, seconds, machine, pace, missing }: Results): readonly strin
   ]
 }
 
-function promises(table: Table, judgements: readonly Judgement[]): readonly string[] {
-  if (judgements.length === 0) return []
-  return [
-    `**${table.name}**`,
-    '',
-    '| promised | found | range | verdict |',
-    '| --- | ---: | ---: | --- |',
-    ...judgements.map(verdictLine),
-    '',
-  ]
-}
-
-function verdictLine(judgement: Judgement): string {
+/** The work is named where it is another than the line before's. */
+function verdictLine(judgement: Judgement, before: string | undefined): string {
   const { bound, figure, range, unit, reached, row, table } = judgement
   const words = boundWords(bound, unit)
-  const found = figure === null ? '' : shown(figure, unit)
+  const found = figure === null || unit === null ? '' : shown(figure, unit)
   const worst = bound.row === '*' && row !== null ? `${found} (${row})` : found
-  const between = range === null ? '' : `${bare(range[0], unit)} to ${bare(range[1], unit)}`
+  const between =
+    range === null || unit === null ? '' : `${bare(range[0], unit)} to ${bare(range[1], unit)}`
   const reason = reached === true ? null : reasonOf(table, words)
   const verdict = reached === null ? 'not measured' : reached ? 'reached' : '**not reached**'
-  return `| ${words} | ${worst} | ${between} | ${verdict}${reason === null ? '' : `: ${reason}`} |`
+  const work = table === before ? '' : table
+  return `| ${work} | ${words} | ${worst} | ${between} | ${verdict}${reason === null ? '' : `: ${reason}`} |`
 }
 
 /** Without the unit where the figure beside it has the same. */

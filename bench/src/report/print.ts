@@ -39,9 +39,9 @@ export function printJudgements(judgements: readonly Judgement[]): void {
   for (const judgement of judgements) {
     const { figure, unit, reached, row } = judgement
     const verdict = reached === null ? 'not measured' : reached ? 'reached' : 'NOT REACHED'
-    const found = figure === null ? '' : `${shown(figure, unit)}, `
+    const found = figure === null || unit === null ? '' : `${shown(figure, unit)}, `
     const worst = judgement.bound.row === '*' && row !== null ? ` (${row})` : ''
-    console.log(`  ${boundWords(judgement.bound)}: ${found}${verdict}${worst}`)
+    console.log(`  ${boundWords(judgement.bound, unit)}: ${found}${verdict}${worst}`)
   }
 }
 

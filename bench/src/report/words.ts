@@ -14,8 +14,8 @@ export function shown(value: number, unit: Unit): string {
   return Math.abs(value) < 10_000_000 ? `${number(value / 1e3)} us` : `${number(value / 1e6)} ms`
 }
 
-/** What is promised, in words: `ostler: at most 2 times Map.get and a write`. */
-export function boundWords(bound: Bound, unit: Unit = 'ns'): string {
+/** What is promised, in words: `ostler: at most 2 times Map.get and a write`. The unit is null where it was not measured. */
+export function boundWords(bound: Bound, unit: Unit | null = 'ns'): string {
   const { row, of: measure, against, table, faster, beyond, most, least } = bound
   const subject = row === '*' ? 'each of ours' : row
   const what = measure === undefined || measure === 'value' ? '' : `, ${measure}`
@@ -24,8 +24,9 @@ export function boundWords(bound: Bound, unit: Unit = 'ns'): string {
   const value = least ?? most ?? 0
   const names = typeof against === 'string' ? against : against?.join(' or ')
   const other = names ?? (table === undefined ? null : `its like in "${table}"`)
-  if (other === null)
-    return `${subject}${what}${extra}: ${side} ${shown(value, measure === 'bytes' ? 'bytes' : unit)}`
+  if (other === null) {
+    return `${subject}${what}${extra}: ${side} ${unit === null ? number(value) : shown(value, unit)}`
+  }
   const times = faster === true ? 'times as fast as' : 'times'
   return `${subject}${what}${extra}: ${side} ${number(value)} ${times} ${other}`
 }

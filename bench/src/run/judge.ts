@@ -12,7 +12,8 @@ export interface Judgement {
   readonly figure: number | null
   /** The smallest and the largest over the processes. */
   readonly range: readonly [number, number] | null
-  readonly unit: Unit
+  /** Null where it was not measured. */
+  readonly unit: Unit | null
   /** Null where it was not measured. */
   readonly reached: boolean | null
 }
@@ -114,5 +115,5 @@ function unitOf(bound: Bound, row: Row, measure: Measure): Unit {
 }
 
 function unmeasured(table: string, bound: Bound): Judgement {
-  return { table, bound, row: null, figure: null, range: null, unit: 'times', reached: null }
+  return { table, bound, row: null, figure: null, range: null, unit: null, reached: null }
 }

@@ -59,11 +59,13 @@ export interface Comparison {
   readonly ratio: number
   readonly low: number
   readonly high: number
-  readonly verdict: 'slower' | 'faster' | 'equal'
+  readonly verdict: 'slower' | 'faster' | 'equal' | 'unsure'
 }
 
 /** Less than this the same code differs by where the compiler happens to put it. */
 const MATTERS = 0.03
+/** An interval that is wider than this about 1 does not show that two are equal: it shows that the machine is busy. */
+const SURE = 0.15
 /** Student's t, 99 % on two sides, by degrees of freedom from 1. */
 const T99 = [
   63.66, 9.92, 5.84, 4.6, 4.03, 3.71, 3.5, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95, 2.92,
@@ -80,7 +82,11 @@ export function compared(ratios: readonly number[]): Comparison {
   const ratio = Math.exp(mean)
   const low = Math.exp(mean - margin)
   const high = Math.exp(mean + margin)
-  const isSlower = low > 1 && ratio > 1 + MATTERS
-  const isFaster = high < 1 && ratio < 1 - MATTERS
-  return { ratio, low, high, verdict: isSlower ? 'slower' : isFaster ? 'faster' : 'equal' }
+  return { ratio, low, high, verdict: verdictOf(ratio, low, high) }
+}
+
+function verdictOf(ratio: number, low: number, high: number): Comparison['verdict'] {
+  if (low > 1 && ratio > 1 + MATTERS) return 'slower'
+  if (high < 1 && ratio < 1 - MATTERS) return 'faster'
+  return low > 1 - SURE && high < 1 + SURE ? 'equal' : 'unsure'
 }

@@ -23,7 +23,13 @@ export const pickPeerTables: readonly Table[] = SIZES.flatMap((size) =>
       balancedPool(size, exclusion),
       ...(exclusion === '0 %' ? [roundRobinPool(size), proxyConfiguration(size)] : []),
     ],
-    bounds: [{ row: 'ostler', of: 'mean', against: RIVALS, faster: true, least: 10 }],
+    bounds: RIVALS.map((against) => ({
+      row: 'ostler',
+      of: 'mean',
+      against,
+      faster: true,
+      least: 10,
+    })),
   })),
 )
 
