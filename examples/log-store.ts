@@ -29,7 +29,7 @@ type Memory = Store<'sync'>
 type Looking = 'peek' | 'usage' | 'permits' | 'agents'
 type Changing = Exclude<
   keyof Memory,
-  Looking | 'record' | 'mode' | 'name' | 'local' | 'clock' | 'subscribe' | 'ping' | 'close'
+  Looking | 'record' | 'mode' | 'name' | 'local' | 'clock' | 'gate' | 'subscribe' | 'ping' | 'close'
 >
 
 /** So many calls of one process may wait for their turn, and so often may others be quicker. */

@@ -2,22 +2,47 @@
 
 const LIMIT = 'packages/core/src/limit'
 const STORE = 'packages/core/src/store/memory-limits.ts'
+const GATE = 'packages/core/src/store/memory-gate.ts'
 const tests = ['test/properties/limits.test.ts', 'test/core/limit/twin.test.ts']
 
 export const limits = [
   {
+    name: 'handle-keeps-its-slot',
+    file: `${LIMIT}/names.ts`,
+    find: 'if (hint !== 0 && this.of(hint) === key) return hint',
+    replace: 'if (hint !== 0) return hint',
+    why: 'a handle counts in the slot of the key that took its place',
+    tests: ['test/core/scheduler/key.test.ts'],
+  },
+  {
+    name: 'handle-keeps-its-gate',
+    file: 'packages/core/src/scheduler/key.ts',
+    find: 'if (gate !== null && gate === this.#gate) return gate',
+    replace: 'if (this.#gate !== null) return this.#gate',
+    why: 'a handle goes on by the limits that its tier had',
+    tests: ['test/core/scheduler/key.test.ts'],
+  },
+  {
+    name: 'cached-slot-unproved',
+    file: `${LIMIT}/names.ts`,
+    find: 'if (this.of(slot) === key) return slot',
+    replace: 'if (slot !== 0) return slot',
+    why: 'two keys that look alike share a limit',
+    tests: ['test/core/limit/names.test.ts'],
+  },
+  {
     name: 'window-edge-late',
     file: `${LIMIT}/hits.ts`,
-    find: 'words[start + NEWEST] <= after)',
-    replace: 'words[start + NEWEST] < after)',
+    find: 'words[start + NEWEST] <= after ||',
+    replace: 'words[start + NEWEST] < after ||',
     why: 'a hit counts a millisecond too long: the promised retry is denied',
     tests,
   },
   {
     name: 'window-edge-early',
-    file: `${LIMIT}/hits.ts`,
-    find: 'const after = nowMs - windowMs - ',
-    replace: 'const after = nowMs - windowMs + 1 - ',
+    file: `${LIMIT}/slab.ts`,
+    find: 'this.nowMs - baseMs - this.#countsMs)',
+    replace: 'this.nowMs - baseMs - this.#countsMs + 1)',
     why: 'a hit counts a millisecond too short: a window holds more than its limit',
     tests,
   },
@@ -40,8 +65,8 @@ export const limits = [
   {
     name: 'retry-late-by-one',
     file: `${LIMIT}/slab.ts`,
-    find: 'cost - left) + countsMs - nowMs',
-    replace: 'cost - left) + countsMs - nowMs + 1',
+    find: '(nowMs - baseMs - countsMs)',
+    replace: '(nowMs - baseMs - countsMs - 1)',
     why: 'callers wait a millisecond longer than they must',
     tests,
   },
@@ -56,8 +81,8 @@ export const limits = [
   {
     name: 'denial-writes',
     file: STORE,
-    find: 'if (write && retryMs === 0) this.#commit',
-    replace: 'if (write && (retryMs === 0 || cost === 1)) this.#commit',
+    find: 'if (!write || !verdict.allowed) return verdict',
+    replace: 'if (!write || (!verdict.allowed && cost > 1)) return verdict',
     why: 'a caller who keeps asking keeps himself out',
     tests,
   },
@@ -71,7 +96,7 @@ export const limits = [
   },
   {
     name: 'last-policy-decides',
-    file: STORE,
+    file: GATE,
     find: 'return worstMs !== -1 && (waitMs === -1 || waitMs > worstMs)',
     replace: 'return true',
     why: 'the shorter of two waits is promised',
@@ -112,9 +137,9 @@ export const limits = [
   },
   {
     name: 'clock-going-back',
-    file: STORE,
-    find: 'this.#lastMs = nowMs\n  }\n\n  #remember',
-    replace: '}\n\n  #remember',
+    file: GATE,
+    find: 'this.#ledger.lastMs = this.atMs\n',
+    replace: '',
     why: 'a clock that steps back decides at instants that are over',
     tests,
   },

@@ -2,6 +2,7 @@ export { Scheduler } from './scheduler/scheduler.ts'
 export type { SchedulerOptions, Tier } from './scheduler/options.ts'
 export type { DegradedOptions } from './scheduler/degraded-options.ts'
 export type { Standing } from './scheduler/circuit.ts'
+export type { KeyHandle } from './scheduler/key.ts'
 export type {
   AdmitRequest,
   CandidateReason,
@@ -28,6 +29,7 @@ export type {
 } from './scheduler/with-agent.ts'
 
 export { memoryStore, type MemoryStoreOptions } from './store/memory.ts'
+export type * from './store/gate.ts'
 export type * from './store/idempotency.ts'
 export type * from './store/store.ts'
 export { AGENT_FIELDS, type Agent, type StoredAgent } from './pick/agent.ts'

@@ -1,81 +1,98 @@
 // hot path: the hit logs of `window.ts` packed into slots and blocks; the same decisions, without
-// an object per hit. A log is a ring of entries by effective time. Where limit <= 256 and the
+// an object per hit. A slot comes as its segment's words and where it starts in them, looked up once
+// for all that a decision asks. A log is a ring of entries by effective time. Where limit <= 256 and the
 // quantum is 1 an entry is a time, once per cost (4 bytes); else it is a time and the running sum
 // of cost up to it, modulo 2^32 (8 bytes), so that both what counts and what must expire are found
 // by bisection. A log with a single time needs no block.
 
-import { Arena, SEGMENT_BITS, SEGMENT_MASK } from './arena.ts'
-import { BASE_STEP_MS, CLASS, MOST_OFFSET, PAIRS, rewriteWith, rewriteWithout } from './rewrite.ts'
-import { BLOCK, META, NEWEST, RING, type Slots, startOf, SUM, WINDOW } from './slots.ts'
+import { Arena } from './arena.ts'
+import * as layout from './layout.ts'
+import { rewriteWith, rewriteWithout } from './rewrite.ts'
+
+const { ARENA_BITS, ARENA_MASK, BASE_STEP_MS, MOST_OFFSET } = layout
+const { BLOCK, CLASS, META, NEWEST, PAIRS, RING, SUM } = layout
 
 export class HitLogs {
   readonly arena: Arena = new Arena()
-  readonly #slots: Slots
   /** How many of the oldest entries the last `used` found expired. */
   dead = 0
+  /** The effective time of the hit to add: set it before. */
+  atMs = 0
 
-  constructor(slots: Slots) {
-    this.#slots = slots
+  /**
+   * Cost of the entries whose time is after the offset `after` of the log's base. O(1) if none or
+   * all of them count, else O(log of how many have expired).
+   */
+  used(words: Uint32Array, start: number, after: number): number {
+    const ring = words[start + RING]
+    if (words[start + NEWEST] <= after || (ring & 0xffff) === 0) {
+      this.dead = ring & 0xffff
+      return 0
+    }
+    const meta = words[start + META]
+    if ((meta & CLASS) !== 0) {
+      const address = words[start + BLOCK]
+      const first = (address & ARENA_MASK) + ((ring >>> 16) << ((meta & PAIRS) >>> 4))
+      if (this.arena.segments[address >>> ARENA_BITS][first] <= after) {
+        return this.#usedSince(words, start, after)
+      }
+    }
+    this.dead = 0
+    return words[start + SUM]
   }
 
   /**
-   * Cost in the window of `windowMs` that ends at `nowMs`. O(log entries); O(1) if none or all of
-   * them count.
+   * The time of the entry with which `excess` cost, beyond the first `dead` entries, is gone: as an
+   * offset of the log's base. O(1), or O(log entries) where they are pairs.
    */
-  used(slot: number, windowMs: number, nowMs: number): number {
-    const words = this.#slots.wordsOf(slot)
-    const start = startOf(slot)
+  expiry(words: Uint32Array, start: number, dead: number, excess: number): number {
     const meta = words[start + META]
-    const after = nowMs - windowMs - (meta >>> 5) * BASE_STEP_MS
-    const ring = words[start + RING]
-    const count = ring & 0xffff
-    if (count === 0 || words[start + NEWEST] <= after) {
-      this.dead = count
-      return 0
-    }
-    this.dead = 0
-    if ((meta & CLASS) === 0) return words[start + SUM]
+    if ((meta & CLASS) === 0) return words[start + NEWEST]
+    if ((meta & PAIRS) !== 0) return this.#expiryOfPairs(words, start, dead, excess)
     const address = words[start + BLOCK]
-    const block = this.arena.segments[address >>> SEGMENT_BITS]
-    const offset = address & SEGMENT_MASK
+    const place = (words[start + RING] >>> 16) + dead + excess - 1
+    const offset = (address & ARENA_MASK) + (place & ((1 << (meta & CLASS)) - 1))
+    return this.arena.segments[address >>> ARENA_BITS][offset]
+  }
+
+  /** The same as `used` where the first entry has expired and the last one has not. */
+  #usedSince(words: Uint32Array, start: number, after: number): number {
+    const ring = words[start + RING]
+    const meta = words[start + META]
+    const address = words[start + BLOCK]
+    const block = this.arena.segments[address >>> ARENA_BITS]
+    const offset = address & ARENA_MASK
     const pairs = (meta & PAIRS) >>> 4
     const head = ring >>> 16
-    if (block[offset + (head << pairs)] > after) return words[start + SUM]
+    const last = (ring & 0xffff) - 1
     const mask = (1 << ((meta & CLASS) - pairs)) - 1
-    // The first entry is expired, the last one is not: bisects for the first that counts.
+    // Most calls find one or two expired: the bisection for the first that counts begins there,
+    // with steps that double.
     let low = 1
-    let high = count - 1
+    let high = 1
+    while (high < last && block[offset + (((head + high) & mask) << pairs)] <= after) {
+      low = high + 1
+      high <<= 1
+    }
+    if (high > last) high = last
     while (low < high) {
       const middle = (low + high) >>> 1
       if (block[offset + (((head + middle) & mask) << pairs)] > after) high = middle
       else low = middle + 1
     }
     this.dead = low
-    if (pairs === 0) return count - low
-    const last = block[offset + (((head + count - 1) & mask) << 1) + 1]
-    return (last - block[offset + (((head + low - 1) & mask) << 1) + 1]) >>> 0
+    if (pairs === 0) return last + 1 - low
+    const total = block[offset + (((head + last) & mask) << 1) + 1]
+    return (total - block[offset + (((head + low - 1) & mask) << 1) + 1]) >>> 0
   }
 
-  /**
-   * Effective time of the entry with which `excess` cost, beyond the first `dead` entries, is gone.
-   * O(log entries)
-   */
-  expiryMs(slot: number, dead: number, excess: number): number {
-    const words = this.#slots.wordsOf(slot)
-    const start = startOf(slot)
-    const meta = words[start + META]
-    const baseMs = (meta >>> 5) * BASE_STEP_MS
-    if ((meta & CLASS) === 0) return baseMs + words[start + NEWEST]
+  #expiryOfPairs(words: Uint32Array, start: number, dead: number, excess: number): number {
     const address = words[start + BLOCK]
-    const block = this.arena.segments[address >>> SEGMENT_BITS]
-    const offset = address & SEGMENT_MASK
+    const block = this.arena.segments[address >>> ARENA_BITS]
+    const offset = address & ARENA_MASK
     const head = words[start + RING] >>> 16
     const count = words[start + RING] & 0xffff
-    if ((meta & PAIRS) === 0) {
-      const mask = (1 << (meta & CLASS)) - 1
-      return baseMs + block[offset + ((head + dead + excess - 1) & mask)]
-    }
-    const mask = (1 << ((meta & CLASS) - 1)) - 1
+    const mask = (1 << ((words[start + META] & CLASS) - 1)) - 1
     const total = block[offset + (((head + count - 1) & mask) << 1) + 1]
     const before =
       dead === 0
@@ -89,30 +106,11 @@ export class HitLogs {
       if (sum >= excess) high = middle
       else low = middle + 1
     }
-    return baseMs + block[offset + (((head + low) & mask) << 1)]
-  }
-
-  /** Effective time of the newest entry; 0 where there is none. */
-  newestMs(slot: number): number {
-    const words = this.#slots.wordsOf(slot)
-    const start = startOf(slot)
-    if ((words[start + RING] & 0xffff) === 0) return 0
-    return (words[start + META] >>> 5) * BASE_STEP_MS + words[start + NEWEST]
-  }
-
-  windowMs(slot: number): number {
-    return this.#slots.wordsOf(slot)[startOf(slot) + WINDOW]
-  }
-
-  /** When nothing of the log counts any more, by the window of its last admitted call. */
-  idleAtMs(slot: number): number {
-    return this.newestMs(slot) + this.windowMs(slot)
+    return block[offset + (((head + low) & mask) << 1)]
   }
 
   /** Empties a log and frees its block. */
-  clear(slot: number): void {
-    const words = this.#slots.wordsOf(slot)
-    const start = startOf(slot)
+  clear(words: Uint32Array, start: number): void {
     const size = words[start + META] & CLASS
     if (size !== 0) this.arena.give(words[start + BLOCK], size)
     words[start + META] = 0
@@ -121,26 +119,23 @@ export class HitLogs {
   }
 
   /**
-   * Adds `cost` at the effective time `atMs` to what {@link used} found: `used` cost after the
-   * first `dead` entries, which go. Remembers `windowMs`. `pairs`: how the policy keeps entries; a
-   * log that is kept in the other way is converted when it must grow.
+   * Adds `cost` at {@link atMs} to what {@link used} found: `used` cost after the first `dead`
+   * entries, which go. `pairs`: how the policy keeps entries; a log that is kept in the other way is
+   * converted when it must grow.
    */
   add(
-    slot: number,
+    words: Uint32Array,
+    start: number,
     dead: number,
     used: number,
-    atMs: number,
     cost: number,
-    windowMs: number,
     pairs: boolean,
   ): void {
-    const words = this.#slots.wordsOf(slot)
-    const start = startOf(slot)
-    words[start + WINDOW] = windowMs
+    const { atMs } = this
     const ring = words[start + RING]
     const count = (ring & 0xffff) - dead
     if (count === 0) {
-      this.clear(slot)
+      this.clear(words, start)
       const step = Math.floor(atMs / BASE_STEP_MS)
       words[start + META] = step << 5
       words[start + RING] = 1
@@ -154,7 +149,7 @@ export class HitLogs {
     const newest = words[start + NEWEST]
     if (size === 0) {
       if (at === newest) words[start + SUM] = used + cost
-      else rewriteWith(this.arena, words, start, atMs, cost, pairs)
+      else this.#rewrite(words, start, cost, pairs)
       return
     }
     const width = (meta & PAIRS) >>> 4
@@ -165,12 +160,12 @@ export class HitLogs {
     const added = width === 1 ? 1 : cost
     const room = (width === 1 && at === newest) || count + added <= mask + 1
     if (at < newest || at > MOST_OFFSET || !room) {
-      rewriteWith(this.arena, words, start, atMs, cost, pairs)
+      this.#rewrite(words, start, cost, pairs)
       return
     }
     const address = words[start + BLOCK]
-    const block = this.arena.segments[address >>> SEGMENT_BITS]
-    const offset = address & SEGMENT_MASK
+    const block = this.arena.segments[address >>> ARENA_BITS]
+    const offset = address & ARENA_MASK
     words[start + SUM] = used + cost
     words[start + NEWEST] = at
     if (width === 0) {
@@ -188,15 +183,27 @@ export class HitLogs {
     }
   }
 
+  /** Apart from `add`, whose every call would else allocate the instant that this one hands on. */
+  #rewrite(words: Uint32Array, start: number, cost: number, pairs: boolean): void {
+    rewriteWith(this.arena, words, start, this.atMs, cost, pairs)
+  }
+
   /**
    * Takes `cost` from the entry at the effective time `atMs`; false where there is less. O(entries)
    */
-  remove(slot: number, atMs: number, cost: number): boolean {
-    return rewriteWithout(this.arena, this.#slots.wordsOf(slot), startOf(slot), atMs, cost)
+  remove(words: Uint32Array, start: number, atMs: number, cost: number): boolean {
+    return rewriteWithout(this.arena, words, start, atMs, cost)
   }
+}
 
-  /** Whether a log holds nothing at all. */
-  isEmpty(slot: number): boolean {
-    return (this.#slots.wordsOf(slot)[startOf(slot) + RING] & 0xffff) === 0
-  }
+/** Effective time of the newest entry; 0 where there is none. */
+export function newestMs(words: Uint32Array, start: number): number {
+  return isEmpty(words, start)
+    ? 0
+    : (words[start + META] >>> 5) * BASE_STEP_MS + words[start + NEWEST]
+}
+
+/** Whether a log holds nothing at all. */
+export function isEmpty(words: Uint32Array, start: number): boolean {
+  return (words[start + RING] & 0xffff) === 0
 }

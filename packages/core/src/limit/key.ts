@@ -1,12 +1,18 @@
-import { shown } from '../errors.ts'
+import { OstlerError, shown } from '../errors.ts'
 
 /** The longest key, in bytes of UTF-8. */
-const MAX_KEY_BYTES = 128
+export const MAX_KEY_BYTES = 128
+
+/** @throws OstlerError INVALID_KEY: see {@link keyProblem}. */
+export function checkKey(key: unknown): void {
+  const problem = keyProblem(key)
+  if (problem !== null) throw new OstlerError('INVALID_KEY', `key ${problem}`)
+}
 
 /**
  * Says what is wrong with a key, or null: a string of 1 to 128 bytes of well-formed UTF-8 without
  * control characters (U+0000 to U+001F, U+007F to U+009F). Keys are compared as they are: no case
- * folding, no normalisation. Called per request, so printable ASCII is one loop. O(length).
+ * folding, no normalisation. Called for each new key, so printable ASCII is one loop. O(length).
  */
 export function keyProblem(key: unknown): string | null {
   if (typeof key !== 'string') return `must be a string, got ${shown(key)}`

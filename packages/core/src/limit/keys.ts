@@ -1,11 +1,14 @@
-// hot path: which slot belongs to a key. The recency list is threaded through the slots and moved
-// only on an admission.
+// hot path: the slots of one policy's keys. The recency list is threaded through the slots and
+// moved only on an admission.
 
 import { hash32 } from '../random.ts'
-import { NEXT, PREV, Slots, startOf } from './slots.ts'
+import * as layout from './layout.ts'
+import { SlotNames } from './names.ts'
+import { Slots } from './slots.ts'
+
+const { NEXT, PREV } = layout
 
 const LANES = 1024
-const NAMES_BITS = 10
 /** How many of the least recent slots a new key looks at before it shares a lane. */
 const LOOKS = 8
 
@@ -20,11 +23,7 @@ const LOOKS = 8
  */
 export class KeyTable {
   readonly slots: Slots = new Slots()
-  readonly #byKey = new Map<string, number>()
-  /**
-   * Each slot's key, for its eviction; '' is a lane. In segments, so that it grows without copying.
-   */
-  readonly #names: string[][] = []
+  readonly #names: SlotNames
   readonly #maxKeys: number
   readonly #seed: number
   readonly #idleAtMs: (slot: number) => number
@@ -39,22 +38,22 @@ export class KeyTable {
   constructor(maxKeys: number, seed: number, idleAtMs: (slot: number) => number) {
     this.#maxKeys = maxKeys
     this.#seed = seed
+    this.#names = new SlotNames(this.slots, seed)
     this.#idleAtMs = idleAtMs
   }
 
   /** Keys with a slot of their own. */
   get size(): number {
-    return this.#byKey.size
+    return this.#names.size
   }
 
   get lanes(): number {
     return this.#laneCount
   }
 
-  /** The key's own slot, or 0. */
-  find(key: string): number {
-    const slot = this.#byKey.get(key)
-    return slot === undefined ? 0 : slot
+  /** The key's own slot, or 0. `hint`: where it was when the caller last looked, or 0. */
+  find(key: string, hint: number): number {
+    return this.#names.find(key, hint)
   }
 
   /** The lane that a key without a slot must use, because something in it still counts; or 0. */
@@ -65,24 +64,23 @@ export class KeyTable {
   }
 
   isLane(slot: number): boolean {
-    return this.#names[slot >>> NAMES_BITS][slot & ((1 << NAMES_BITS) - 1)] === ''
+    return this.#names.of(slot) === ''
   }
 
   /**
-   * A slot for a key that has none and whose lane is idle: its own or a lane's; what it holds is of
-   * the past. `nextIdleMs`: when a key that is admitted now goes idle. A slot that stays live for
-   * longer (its window is longer) is not the next to go idle, wherever it stands in the list: it
-   * moves to the front, so that it can't bar the others.
+   * A slot for the key that was just looked for in vain, and whose lane is idle: its own or a
+   * lane's; what it holds is of the past. `nextIdleMs`: when a key that is admitted now goes idle.
+   * A slot that stays live for longer (its window is longer) is not the next to go idle, wherever
+   * it stands in the list: it moves to the front, so that it can't bar the others.
    */
   claim(key: string, nowMs: number, nextIdleMs: number): number {
     let slot: number
-    if (this.#byKey.size < this.#maxKeys) slot = this.slots.take()
+    if (this.size < this.#maxKeys) slot = this.slots.take()
     else {
       slot = this.#evict(nowMs, nextIdleMs)
       if (slot === 0) return this.#claimLane(key)
     }
-    this.#byKey.set(key, slot)
-    this.#name(slot, key)
+    this.#names.add(slot, key)
     this.#linkFirst(slot)
     return slot
   }
@@ -96,10 +94,7 @@ export class KeyTable {
 
   /** Frees the key's own slot; what it holds must have been freed before. */
   drop(slot: number): void {
-    const names = this.#names[slot >>> NAMES_BITS]
-    const place = slot & ((1 << NAMES_BITS) - 1)
-    this.#byKey.delete(names[place])
-    names[place] = ''
+    this.#names.remove(slot)
     this.#unlink(slot)
     this.slots.give(slot)
   }
@@ -109,7 +104,7 @@ export class KeyTable {
       const slot = this.#tail
       const idleMs = this.#idleAtMs(slot)
       if (idleMs <= nowMs) {
-        this.#byKey.delete(this.#names[slot >>> NAMES_BITS][slot & ((1 << NAMES_BITS) - 1)])
+        this.#names.remove(slot)
         this.#unlink(slot)
         return slot
       }
@@ -125,7 +120,7 @@ export class KeyTable {
     if (this.#lanes[index] === 0) {
       this.#laneCount++
       this.#lanes[index] = this.slots.take()
-      this.#name(this.#lanes[index], '')
+      this.#names.reserve(this.#lanes[index])
     }
     return this.#lanes[index]
   }
@@ -134,31 +129,25 @@ export class KeyTable {
     return hash32(key, this.#seed) & (LANES - 1)
   }
 
-  #name(slot: number, key: string): void {
-    const segment = slot >>> NAMES_BITS
-    if (segment === this.#names.length) this.#names.push([])
-    this.#names[segment][slot & ((1 << NAMES_BITS) - 1)] = key
-  }
-
   #linkFirst(slot: number): void {
     const words = this.slots.wordsOf(slot)
-    const start = startOf(slot)
+    const start = this.slots.startOf(slot)
     const head = this.#head
     words[start + PREV] = 0
     words[start + NEXT] = head
     if (head === 0) this.#tail = slot
-    else this.slots.wordsOf(head)[startOf(head) + PREV] = slot
+    else this.slots.wordsOf(head)[this.slots.startOf(head) + PREV] = slot
     this.#head = slot
   }
 
   #unlink(slot: number): void {
     const words = this.slots.wordsOf(slot)
-    const start = startOf(slot)
+    const start = this.slots.startOf(slot)
     const prev = words[start + PREV]
     const next = words[start + NEXT]
     if (prev === 0) this.#head = next
-    else this.slots.wordsOf(prev)[startOf(prev) + NEXT] = next
+    else this.slots.wordsOf(prev)[this.slots.startOf(prev) + NEXT] = next
     if (next === 0) this.#tail = prev
-    else this.slots.wordsOf(next)[startOf(next) + PREV] = prev
+    else this.slots.wordsOf(next)[this.slots.startOf(next) + PREV] = prev
   }
 }

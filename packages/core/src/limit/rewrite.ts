@@ -1,23 +1,23 @@
-import { type Arena, SEGMENT_BITS, SEGMENT_MASK } from './arena.ts'
+import type { Arena } from './arena.ts'
+import {
+  ARENA_BITS,
+  ARENA_MASK,
+  BASE_STEP_MS,
+  BLOCK,
+  CLASS,
+  META,
+  NEWEST,
+  PAIRS,
+  RING,
+  SUM,
+} from './layout.ts'
 import { MAX_LOG_ENTRIES, UNIT_LIMIT } from './policy.ts'
-import { BLOCK, META, NEWEST, RING, SUM } from './slots.ts'
 
 /**
  * The rare writes of a hit log: to grow, to convert, to put a hit before another one, to take one
  * back. The log is read into runs of (time, cost), changed there, and written anew into a block of
  * the right size. O(entries), at most 4,096.
  */
-
-/**
- * Times are offsets of a base that is a multiple of this (19 hours), the last before the log's
- * oldest entry: 31 days (the longest window) + 16 days (the longest quantum) + 19 hours are below
- * 2^32 ms. A base number has 27 bits, enough to 2^53.
- */
-export const BASE_STEP_MS: number = 2 ** 26
-export const MOST_OFFSET = 4_294_967_295
-/** Bits of a slot's META: entries are pairs / the block's size class. */
-export const PAIRS = 16
-export const CLASS = 15
 
 /** One more than a log may hold; shared, for every rewrite ends before the next begins. */
 const timesMs = new Float64Array(MAX_LOG_ENTRIES + 1)
@@ -93,8 +93,8 @@ function readRuns(arena: Arena, words: Uint32Array, start: number): number {
     return count
   }
   const address = words[start + BLOCK]
-  const block = arena.segments[address >>> SEGMENT_BITS]
-  const offset = address & SEGMENT_MASK
+  const block = arena.segments[address >>> ARENA_BITS]
+  const offset = address & ARENA_MASK
   const width = (meta & PAIRS) >>> 4
   const mask = (1 << ((meta & CLASS) - width)) - 1
   const head = words[start + RING] >>> 16
@@ -130,7 +130,7 @@ function writeRuns(
   const size = words[start + META] & CLASS
   const width = pairs || sum > UNIT_LIMIT ? 1 : 0
   const entries = width === 1 ? runs : sum
-  const wanted = runs < 2 ? 0 : Math.max(1, 32 - Math.clz32((entries << width) - 1))
+  const wanted = runs < 2 ? 0 : Math.max(2, 32 - Math.clz32((entries << width) - 1))
   if (size !== wanted) {
     if (size !== 0) arena.give(words[start + BLOCK], size)
     if (wanted !== 0) words[start + BLOCK] = arena.take(wanted)
@@ -143,8 +143,8 @@ function writeRuns(
   words[start + NEWEST] = runs === 0 ? 0 : timesMs[runs - 1] - baseMs
   if (wanted === 0) return
   const address = words[start + BLOCK]
-  const block = arena.segments[address >>> SEGMENT_BITS]
-  let next = address & SEGMENT_MASK
+  const block = arena.segments[address >>> ARENA_BITS]
+  let next = address & ARENA_MASK
   let total = 0
   for (let i = 0; i < runs; i++) {
     total += costs[i]

@@ -1,17 +1,28 @@
 // hot path: the exact policies of one name, for up to maxKeys keys. `check` decides and remembers
 // where it looked, `commit` writes there; between the two nothing else may happen. A denial writes
-// nothing.
+// nothing. Instants go in and out by fields: as arguments and results of calls that are not inlined
+// each would be allocated.
 
-import { HitLogs } from './hits.ts'
+import { HitLogs, isEmpty, newestMs } from './hits.ts'
 import { KeyTable } from './keys.ts'
+import * as layout from './layout.ts'
 import { type ExactPolicy, type ResolvedPolicy, UNIT_LIMIT } from './policy.ts'
 import { effectiveMs } from './window.ts'
 
+const { BASE_STEP_MS, META, NEWEST, WINDOW } = layout
+const MOST_UNITS = UNIT_LIMIT
+
 /**
- * What `MemoryLimits` asks of the keys of one policy name. Results of a check stay in fields:
+ * What `Gate` asks of the keys of one policy name. Results of a check stay in fields:
  * nothing is allocated.
  */
 export interface Slab<P extends ResolvedPolicy> {
+  /** The instant to decide at: set it before each call. */
+  nowMs: number
+  /** Of the last check: the slot or lane where the key is counted, or 0 where it is in none yet. */
+  slot: number
+  /** Of the last check: whether it is a lane. */
+  lane: boolean
   /** Of the last check: the policy's limit (or burst). */
   limit: number
   /** Of the last check: what is left after the call, 0 or more. */
@@ -23,17 +34,17 @@ export interface Slab<P extends ResolvedPolicy> {
   readonly bytes: number
   /**
    * Decides a call: 0 where it is admitted, else ms until it would be, -1 for never. Changes
-   * nothing but the results.
+   * nothing but the results. `hint`: the key's slot when the caller last looked, or 0.
    */
-  check(key: string, policy: P, cost: number, nowMs: number): number
+  check(key: string, policy: P, cost: number, hint: number): number
   /** Counts the call that the last check admitted; with the same arguments. */
-  commit(key: string, policy: P, cost: number, nowMs: number): void
+  commit(key: string, policy: P, cost: number): void
   /**
    * Cost that the key has used; sets `limit` and `resetAtMs`. Changes nothing but the results.
    */
-  usedBy(key: string, policy: P, nowMs: number): number
+  usedBy(key: string, policy: P): number
   /** Gives back a call that was admitted at `atMs`; false where nothing of it is left. */
-  refund(key: string, policy: P, cost: number, atMs: number, nowMs: number): boolean
+  refund(key: string, policy: P, cost: number, atMs: number): boolean
 }
 
 /**
@@ -42,103 +53,147 @@ export interface Slab<P extends ResolvedPolicy> {
  * were admitted under, and never gives back.
  */
 export class ExactSlab implements Slab<ExactPolicy> {
+  nowMs = 0
+  slot = 0
+  lane = false
   limit = 0
   remaining = 0
   resetAtMs = 0
   readonly keys: KeyTable
-  readonly #logs: HitLogs
-  #slot = 0
-  #lane = false
+  readonly #logs = new HitLogs()
+  /** How many of the slot's oldest entries have expired, and the cost of the others. */
   #dead = 0
   #used = 0
+  /** Effective time of the slot's newest hit, where any counts. */
+  #lastMs = 0
   /**
    * For how long hits count: the policy's window, the slot's own if that is shorter, or the lane's.
    */
   #countsMs = 0
 
   constructor(maxKeys: number, seed: number) {
-    this.keys = new KeyTable(maxKeys, seed, (slot) => this.#logs.idleAtMs(slot))
-    this.#logs = new HitLogs(this.keys.slots)
+    this.keys = new KeyTable(maxKeys, seed, (slot) => this.#idleAtMs(slot))
   }
 
   get bytes(): number {
     return this.keys.slots.bytes + this.#logs.arena.bytes
   }
 
-  check(key: string, policy: ExactPolicy, cost: number, nowMs: number): number {
-    this.#look(key, policy, nowMs)
+  check(key: string, policy: ExactPolicy, cost: number, hint: number): number {
+    this.#look(key, policy, hint)
+    const { nowMs } = this
     const { limit } = policy
-    const left = limit - this.#used
-    if (cost > left) {
-      const countsMs = this.#countsMs
-      this.remaining = left > 0 ? left : 0
-      this.resetAtMs = this.#used === 0 ? nowMs : this.#logs.newestMs(this.#slot) + countsMs
-      if (cost > limit) return -1
-      return this.#logs.expiryMs(this.#slot, this.#dead, cost - left) + countsMs - nowMs
+    this.limit = limit
+    const used = this.#used
+    const left = limit - used
+    if (cost <= left) {
+      const atMs = policy.quantumMs === 1 ? nowMs : effectiveMs(nowMs, policy.quantumMs)
+      const lastMs = used !== 0 && this.#lastMs > atMs ? this.#lastMs : atMs
+      this.remaining = left - cost
+      this.resetAtMs = lastMs + (this.lane ? this.#keptMs(policy) : policy.windowMs)
+      return 0
     }
-    const atMs = effectiveMs(nowMs, policy.quantumMs)
-    const newestMs = this.#used === 0 ? atMs : this.#logs.newestMs(this.#slot)
-    this.remaining = left - cost
-    this.resetAtMs = (newestMs > atMs ? newestMs : atMs) + this.#keptMs(policy.windowMs)
-    return 0
+    this.remaining = left > 0 ? left : 0
+    if (used === 0) {
+      this.resetAtMs = nowMs
+      return -1
+    }
+    const countsMs = this.#countsMs
+    this.resetAtMs = this.#lastMs + countsMs
+    if (cost > limit) return -1
+    const { slots } = this.keys
+    const words = slots.wordsOf(this.slot)
+    const start = slots.startOf(this.slot)
+    const baseMs = (words[start + META] >>> 5) * BASE_STEP_MS
+    return this.#logs.expiry(words, start, this.#dead, cost - left) - (nowMs - baseMs - countsMs)
   }
 
-  usedBy(key: string, policy: ExactPolicy, nowMs: number): number {
-    this.#look(key, policy, nowMs)
-    const newestMs = this.#used === 0 ? nowMs : this.#logs.newestMs(this.#slot) + this.#countsMs
-    this.resetAtMs = newestMs
+  usedBy(key: string, policy: ExactPolicy): number {
+    this.#look(key, policy, 0)
+    this.limit = policy.limit
+    this.resetAtMs = this.#used === 0 ? this.nowMs : this.#lastMs + this.#countsMs
     return this.#used
   }
 
-  commit(key: string, policy: ExactPolicy, cost: number, nowMs: number): void {
-    const { limit, quantumMs } = policy
-    const atMs = effectiveMs(nowMs, quantumMs)
-    const windowMs = this.#keptMs(policy.windowMs)
-    if (this.#slot === 0) {
-      this.#slot = this.keys.claim(key, nowMs, atMs + windowMs)
-      this.#lane = this.keys.isLane(this.#slot)
-      this.#logs.clear(this.#slot)
-      this.#dead = 0
-    } else if (!this.#lane) this.keys.touch(this.#slot)
-    const pairs = this.#lane || quantumMs !== 1 || limit > UNIT_LIMIT
-    this.#logs.add(this.#slot, this.#dead, this.#used, atMs, cost, windowMs, pairs)
+  commit(key: string, policy: ExactPolicy, cost: number): void {
+    const { keys, nowMs } = this
+    const { quantumMs } = policy
+    const logs = this.#logs
+    const windowMs = this.lane ? this.#keptMs(policy) : policy.windowMs
+    logs.atMs = quantumMs === 1 ? nowMs : effectiveMs(nowMs, quantumMs)
+    if (this.slot === 0) this.#claim(key, logs.atMs + windowMs)
+    else if (!this.lane) keys.touch(this.slot)
+    const words = keys.slots.wordsOf(this.slot)
+    const start = keys.slots.startOf(this.slot)
+    words[start + WINDOW] = windowMs
+    const pairs = this.lane || quantumMs !== 1 || policy.limit > MOST_UNITS
+    logs.add(words, start, this.#dead, this.#used, cost, pairs)
   }
 
-  refund(key: string, policy: ExactPolicy, cost: number, atMs: number, nowMs: number): boolean {
-    const slot = this.keys.find(key)
+  refund(key: string, policy: ExactPolicy, cost: number, atMs: number): boolean {
+    const slot = this.keys.find(key, 0)
     if (slot === 0) return false
-    const ownMs = this.#logs.windowMs(slot)
+    const words = this.keys.slots.wordsOf(slot)
+    const start = this.keys.slots.startOf(slot)
     const hitMs = effectiveMs(atMs, policy.quantumMs)
-    if (hitMs <= nowMs - Math.min(ownMs, policy.windowMs)) return false
-    if (!this.#logs.remove(slot, hitMs, cost)) return false
-    if (this.#logs.isEmpty(slot)) this.keys.drop(slot)
+    if (hitMs <= this.nowMs - Math.min(words[start + WINDOW], policy.windowMs)) return false
+    if (!this.#logs.remove(words, start, hitMs, cost)) return false
+    if (isEmpty(words, start)) this.keys.drop(slot)
     return true
   }
 
   /** Finds the key's slot or lane, and what of it counts. */
-  #look(key: string, policy: ExactPolicy, nowMs: number): void {
-    const logs = this.#logs
-    this.limit = policy.limit
+  #look(key: string, policy: ExactPolicy, hint: number): void {
+    const { keys } = this
+    const slot = keys.find(key, hint)
+    this.slot = slot
+    this.lane = false
     this.#countsMs = policy.windowMs
-    this.#used = 0
-    this.#lane = false
-    let slot = this.keys.find(key)
-    if (slot === 0) {
-      slot = this.keys.liveLane(key, nowMs)
-      this.#lane = slot !== 0
-    }
-    this.#slot = slot
-    if (slot === 0) return
-    const ownMs = logs.windowMs(slot)
-    if (this.#lane || ownMs < policy.windowMs) this.#countsMs = ownMs
-    this.#used = logs.used(slot, this.#countsMs, nowMs)
-    this.#dead = logs.dead
+    if (slot !== 0) this.#read(slot)
+    else this.#lookInLane(key)
   }
 
-  /** The window to remember after an admission: a live lane keeps the longest. */
-  #keptMs(windowMs: number): number {
-    if (!this.#lane) return windowMs
-    const laneMs = this.#logs.windowMs(this.#slot)
+  #lookInLane(key: string): void {
+    const lane = this.keys.liveLane(key, this.nowMs)
+    this.slot = lane
+    this.lane = lane !== 0
+    this.#used = 0
+    this.#dead = 0
+    if (lane !== 0) this.#read(lane)
+  }
+
+  #read(slot: number): void {
+    const { slots } = this.keys
+    const words = slots.wordsOf(slot)
+    const start = slots.startOf(slot)
+    const ownMs = words[start + WINDOW]
+    if (ownMs < this.#countsMs || this.lane) this.#countsMs = ownMs
+    const baseMs = (words[start + META] >>> 5) * BASE_STEP_MS
+    this.#lastMs = baseMs + words[start + NEWEST]
+    this.#used = this.#logs.used(words, start, this.nowMs - baseMs - this.#countsMs)
+    this.#dead = this.#logs.dead
+  }
+
+  #claim(key: string, idleMs: number): void {
+    const { keys } = this
+    this.slot = keys.claim(key, this.nowMs, idleMs)
+    this.lane = keys.isLane(this.slot)
+    this.#logs.clear(keys.slots.wordsOf(this.slot), keys.slots.startOf(this.slot))
+    this.#dead = 0
+  }
+
+  /** When nothing of the slot counts any more, by the window of its last admitted call. */
+  #idleAtMs(slot: number): number {
+    const { slots } = this.keys
+    const words = slots.wordsOf(slot)
+    const start = slots.startOf(slot)
+    return newestMs(words, start) + words[start + WINDOW]
+  }
+
+  /** The window that a lane remembers after an admission: while it is live, the longest. */
+  #keptMs({ windowMs }: ExactPolicy): number {
+    const { slots } = this.keys
+    const laneMs = slots.wordsOf(this.slot)[slots.startOf(this.slot) + WINDOW]
     return laneMs > windowMs ? laneMs : windowMs
   }
 }

@@ -19,13 +19,14 @@ const FIELDS = 5
  * In the results `limit` is the burst, for that is what `remaining` is a part of.
  */
 export class SmoothSlab implements Slab<SmoothPolicy> {
+  nowMs = 0
+  slot = 0
+  lane = false
   limit = 0
   remaining = 0
   resetAtMs = 0
   readonly keys: KeyTable
   readonly #tats: Float64Array[] = []
-  #slot = 0
-  #lane = false
 
   constructor(maxKeys: number, seed: number) {
     this.keys = new KeyTable(maxKeys, seed, (slot) => restoredAtMs(this.#read(slot)))
@@ -35,8 +36,9 @@ export class SmoothSlab implements Slab<SmoothPolicy> {
     return this.keys.slots.bytes + this.#tats.length * (FIELDS << SEGMENT_BITS) * 8
   }
 
-  check(key: string, policy: SmoothPolicy, cost: number, nowMs: number): number {
-    const tat = this.#look(key, nowMs)
+  check(key: string, policy: SmoothPolicy, cost: number, hint: number): number {
+    const { nowMs } = this
+    const tat = this.#look(key, hint)
     const retryMs = gcraRetryMs(tat, policy, cost, nowMs)
     const after = retryMs === 0 ? gcraAdmit(tat, policy, cost, nowMs) : tat
     this.limit = policy.burst
@@ -45,27 +47,30 @@ export class SmoothSlab implements Slab<SmoothPolicy> {
     return retryMs
   }
 
-  commit(key: string, policy: SmoothPolicy, cost: number, nowMs: number): void {
+  commit(key: string, policy: SmoothPolicy, cost: number): void {
+    const { nowMs } = this
     let tat = EMPTY_TAT
-    if (this.#slot === 0) {
+    if (this.slot === 0) {
       const nextMs = restoredAtMs(gcraAdmit(EMPTY_TAT, policy, cost, nowMs))
-      this.#slot = this.keys.claim(key, nowMs, nextMs)
+      this.slot = this.keys.claim(key, nowMs, nextMs)
     } else {
-      tat = this.#read(this.#slot)
-      if (!this.#lane) this.keys.touch(this.#slot)
+      tat = this.#read(this.slot)
+      if (!this.lane) this.keys.touch(this.slot)
     }
-    this.#write(this.#slot, gcraAdmit(tat, policy, cost, nowMs))
+    this.#write(this.slot, gcraAdmit(tat, policy, cost, nowMs))
   }
 
-  usedBy(key: string, policy: SmoothPolicy, nowMs: number): number {
-    const tat = this.#look(key, nowMs)
+  usedBy(key: string, policy: SmoothPolicy): number {
+    const { nowMs } = this
+    const tat = this.#look(key, 0)
     this.limit = policy.burst
     this.resetAtMs = Math.max(nowMs, restoredAtMs(tat))
     return policy.burst - gcraRemaining(tat, policy, nowMs)
   }
 
-  refund(key: string, policy: SmoothPolicy, cost: number, atMs: number, nowMs: number): boolean {
-    const slot = this.keys.find(key)
+  refund(key: string, policy: SmoothPolicy, cost: number, atMs: number): boolean {
+    const { nowMs } = this
+    const slot = this.keys.find(key, 0)
     if (slot === 0) return false
     const tat = gcraRefund(this.#read(slot), policy, cost, atMs, nowMs)
     if (tat === null) return false
@@ -75,14 +80,14 @@ export class SmoothSlab implements Slab<SmoothPolicy> {
   }
 
   /** Finds the key's slot or lane, and what is outstanding there. */
-  #look(key: string, nowMs: number): Tat {
-    let slot = this.keys.find(key)
-    this.#lane = false
+  #look(key: string, hint: number): Tat {
+    let slot = this.keys.find(key, hint)
+    this.lane = false
     if (slot === 0) {
-      slot = this.keys.liveLane(key, nowMs)
-      this.#lane = slot !== 0
+      slot = this.keys.liveLane(key, this.nowMs)
+      this.lane = slot !== 0
     }
-    this.#slot = slot
+    this.slot = slot
     return slot === 0 ? EMPTY_TAT : this.#read(slot)
   }
 

@@ -1,3 +1,6 @@
+// hot path: `admit` of a store in this process allocates its decision and nothing else, and looks a
+// tier up by name only when it is another than the last call's.
+
 import {
   expectInteger,
   OstlerError,
@@ -6,29 +9,31 @@ import {
   unknownField,
   type Problem,
 } from '../errors.ts'
-import { keyProblem } from '../limit/key.ts'
-import { MAX_LIMIT } from '../limit/policy.ts'
+import { checkKey, keyProblem, MAX_KEY_BYTES } from '../limit/key.ts'
 import type { ConsumeRequest, Mode, Result, Store, Usage, Verdict } from '../store/store.ts'
 import { events } from './events.ts'
-import type { ResolvedTier } from './options.ts'
-import { LOCAL } from './degraded.ts'
+import { checkCost, decisionOf, isCost, KeyHandle } from './key.ts'
 import type { AdmitRequest, Decision, Permit } from './requests.ts'
 import { andThen } from './and-then.ts'
+import type { StandingTier, Tiers } from './tiers.ts'
 import type { Time } from './time.ts'
 
 /** A permit lasts a day at most; renew it for longer. */
 const MAX_PERMIT_MS = 86_400_000
-const FIELDS: ReadonlySet<string> = new Set(['key', 'tier', 'cost', 'permit', 'opId'])
+const FIELDS: readonly string[] = ['key', 'tier', 'cost', 'permit', 'opId']
+// A module's own constants are folded into machine code, imported ones are loaded at each use.
+const LONGEST_KEY = MAX_KEY_BYTES
+const admitted = events.admit
 
 /** The first step of a request: may this key go on? Checks, asks the store, and dresses its verdict. */
 export class Admission<M extends Mode> {
   readonly #store: Store<M>
   readonly #time: Time
-  readonly #tiers: Map<string, ResolvedTier>
+  readonly #tiers: Tiers
   readonly #nextId: () => string
   readonly #refunded: WeakSet<Decision> = new WeakSet()
 
-  constructor(store: Store<M>, time: Time, tiers: Map<string, ResolvedTier>, nextId: () => string) {
+  constructor(store: Store<M>, time: Time, tiers: Tiers, nextId: () => string) {
     this.#store = store
     this.#time = time
     this.#tiers = tiers
@@ -36,23 +41,47 @@ export class Admission<M extends Mode> {
   }
 
   admit(request: AdmitRequest): Result<M, Decision> {
-    const consume = this.#consumeRequest(request)
-    const { tier } = request
+    checkFields(request)
+    // Read once: a getter could answer otherwise after the check.
+    const { key, tier: name, cost = 1, permit, opId } = request
+    const tier = this.#checkedTier(key, name, cost)
+    const gate = tier.gate ?? this.#tiers.open(tier)
+    if (gate !== null && permit === undefined && opId === undefined) {
+      gate.atMs = this.#time.nowMs()
+      gate.consume(key, cost, 0)
+      const decision = decisionOf(gate, key, tier.name, cost, this.#store.name)
+      if (admitted.hasSubscribers) admitted.publish(decision)
+      return decision as Result<M, Decision>
+    }
+    const consume = this.#consumeRequest(tier, key, cost, permit, opId)
     const decided = andThen(this.#store.consume(consume), (verdict) => {
-      const decision = this.#decision(tier, consume, verdict)
-      if (events.admit.hasSubscribers) events.admit.publish(decision)
+      const decision = this.#decision(tier.name, consume, verdict)
+      if (admitted.hasSubscribers) admitted.publish(decision)
       return decision
     })
     return decided as Result<M, Decision>
   }
 
   peek(request: AdmitRequest): Result<M, Decision> {
-    const consume = this.#consumeRequest(request)
-    const { tier } = request
+    checkFields(request)
+    const { key, tier: name, cost = 1, permit, opId } = request
+    const tier = this.#checkedTier(key, name, cost)
+    const consume = this.#consumeRequest(tier, key, cost, permit, opId)
     const decided = andThen(this.#store.peek(consume), (verdict) =>
-      this.#decision(tier, consume, verdict),
+      this.#decision(tier.name, consume, verdict),
     )
     return decided as Result<M, Decision>
+  }
+
+  /** A key to be asked about again and again. */
+  key(key: string, tier: string): KeyHandle {
+    checkKey(key)
+    const standing = this.#tiers.get(tier)
+    if (this.#store.mode === 'async') {
+      const why = 'for its fields hold one answer at a time: use admit'
+      throw new OstlerError('INVALID_REQUEST', `key needs a synchronous store, ${why}`)
+    }
+    return new KeyHandle(key, standing, this.#tiers, this.#time, this.#store.name)
   }
 
   refund(decision: Decision): Result<M, boolean> {
@@ -61,8 +90,8 @@ export class Admission<M extends Mode> {
       const message = `refund takes a decision of admit, got ${shown(decision)}`
       throw new OstlerError('INVALID_REQUEST', message)
     }
-    const { policies } = this.#tier(decision.tier)
-    this.#checkCost(decision.cost)
+    const { policies } = this.#tiers.get(decision.tier)
+    checkCost(decision.cost)
     if (decision.opId !== undefined) this.#opId(decision.opId)
     if (!decision.allowed || this.#refunded.has(decision)) return this.#value(false)
     const { key, cost, atMs, opId } = decision
@@ -89,9 +118,9 @@ export class Admission<M extends Mode> {
   }
 
   usage(key: string, tier?: string): Result<M, readonly Usage[]> {
-    this.#checkKey(key)
+    checkKey(key)
     const nowMs = this.#time.nowMs()
-    const tiers = tier === undefined ? [...this.#tiers.values()] : [this.#tier(tier)]
+    const tiers = tier === undefined ? [...this.#tiers.values()] : [this.#tiers.get(tier)]
     const policies = [...new Map(tiers.flatMap((t) => t.policies).map((p) => [p.name, p])).values()]
     const cap = Math.max(...tiers.map((t) => t.permits ?? 0), 0)
     const used = andThen(this.#store.usage(key, policies, nowMs), (usage) =>
@@ -128,38 +157,48 @@ export class Admission<M extends Mode> {
     return this.#store.release(permit.key, permit.id, this.#time.nowMs())
   }
 
-  #consumeRequest(request: AdmitRequest): ConsumeRequest {
-    if (typeof request !== 'object' || request === null) {
-      throw new OstlerError('INVALID_REQUEST', `must be { key, tier, ... }, got ${shown(request)}`)
-    }
-    for (const field in request) if (!FIELDS.has(field)) this.#refuseField(field)
-    const { key, cost = 1, permit, opId } = request
-    this.#checkKey(key)
-    const tier = this.#tier(request.tier)
-    this.#checkCost(cost)
+  /** Checks what a request always has, and gives its tier. A gate checks the key, where it is new. */
+  #checkedTier(key: string, name: string, cost: number): StandingTier {
+    if (typeof key !== 'string' || key.length > LONGEST_KEY) checkKey(key)
+    const tier = this.#tiers.find(name)
+    if (tier !== undefined && isCost(cost)) return tier
+    checkKey(key)
+    const known = this.#tiers.get(name)
+    checkCost(cost)
+    return known
+  }
+
+  #consumeRequest(
+    tier: StandingTier,
+    key: string,
+    cost: number,
+    permit: AdmitRequest['permit'],
+    opId: string | undefined,
+  ): ConsumeRequest {
+    checkKey(key)
     const nowMs = this.#time.nowMs()
     const consume = { key, policies: tier.policies, cost, nowMs }
     if (permit === undefined && opId === undefined) return consume
     return {
       ...consume,
-      ...(permit !== undefined && { permit: this.#permit(request, tier, permit, nowMs) }),
+      ...(permit !== undefined && { permit: this.#permit(tier, permit, opId, nowMs) }),
       ...(opId !== undefined && { opId: this.#opId(opId) }),
     }
   }
 
   #permit(
-    request: AdmitRequest,
-    tier: ResolvedTier,
+    tier: StandingTier,
     permit: { readonly ttlMs: number },
+    opId: string | undefined,
     nowMs: number,
   ): NonNullable<ConsumeRequest['permit']> {
     if (tier.permits === null) {
-      const message = `tier ${shown(request.tier)} offers no permits: give it \`permits\``
+      const message = `tier ${shown(tier.name)} offers no permits: give it \`permits\``
       throw new OstlerError('INVALID_REQUEST', message)
     }
     this.#checkTtl(permit?.ttlMs, 'permit.ttlMs')
     // A repeated operation asks for the permit that it was given the first time.
-    const id = request.opId ?? this.#nextId()
+    const id = opId ?? this.#nextId()
     return { id, cap: tier.permits, deadlineMs: nowMs + permit.ttlMs }
   }
 
@@ -171,20 +210,7 @@ export class Admission<M extends Mode> {
 
   #decision(tier: string, consume: ConsumeRequest, verdict: Verdict): Decision {
     const { key, permit } = consume
-    const decision = {
-      allowed: verdict.allowed,
-      policy: verdict.policy,
-      limit: verdict.limit,
-      remaining: verdict.remaining,
-      resetAtMs: verdict.resetAtMs,
-      retryAfterMs: verdict.retryAfterMs,
-      atMs: verdict.atMs,
-      key,
-      tier,
-      cost: consume.cost,
-      source: verdict.degraded === true ? LOCAL : this.#store.name,
-      degraded: verdict.degraded === true,
-    }
+    const decision = decisionOf(verdict, key, tier, consume.cost, this.#store.name)
     if (permit === undefined && consume.opId === undefined) return decision
     return {
       ...decision,
@@ -194,18 +220,6 @@ export class Admission<M extends Mode> {
           permit: { id: permit.id, key, deadlineMs: heldUntilMs(consume, permit, verdict) },
         }),
     }
-  }
-
-  #tier(name: string): ResolvedTier {
-    const tier = this.#tiers.get(name)
-    if (tier !== undefined) return tier
-    const known = [...this.#tiers.keys()].slice(0, 10).join(', ') || 'none'
-    throw new OstlerError('UNKNOWN_TIER', `tier must be one of: ${known}; got ${shown(name)}`)
-  }
-
-  #checkKey(key: unknown): void {
-    const problem = keyProblem(key)
-    if (problem !== null) throw new OstlerError('INVALID_KEY', `key ${problem}`)
   }
 
   #checkPermit(permit: Permit): void {
@@ -220,17 +234,6 @@ export class Admission<M extends Mode> {
     throwIfAny('INVALID_REQUEST', problems)
   }
 
-  #checkCost(cost: number): void {
-    if (Number.isInteger(cost) && cost >= 1 && cost <= MAX_LIMIT) return
-    const message = `cost must be an integer from 1 to ${MAX_LIMIT}, got ${shown(cost)}`
-    throw new OstlerError('INVALID_REQUEST', message)
-  }
-
-  #refuseField(field: string): never {
-    const message = `request ${unknownField(field, 'an admit request', FIELDS)}`
-    throw new OstlerError('INVALID_REQUEST', message)
-  }
-
   #value<T>(value: T): Result<M, T> {
     return (this.#store.mode === 'sync' ? value : Promise.resolve(value)) as Result<M, T>
   }
@@ -243,4 +246,26 @@ function heldUntilMs(
   verdict: Verdict,
 ): number {
   return Math.min(permit.deadlineMs, verdict.atMs + permit.deadlineMs - consume.nowMs)
+}
+
+function checkFields(request: AdmitRequest): void {
+  if (typeof request !== 'object' || request === null) {
+    throw new OstlerError('INVALID_REQUEST', `must be { key, tier, ... }, got ${shown(request)}`)
+  }
+  for (const field in request) if (!isField(field)) refuseField(field)
+}
+
+function isField(field: string): boolean {
+  return (
+    field === 'key' ||
+    field === 'tier' ||
+    field === 'cost' ||
+    field === 'permit' ||
+    field === 'opId'
+  )
+}
+
+function refuseField(field: string): never {
+  const message = `request ${unknownField(field, 'an admit request', FIELDS)}`
+  throw new OstlerError('INVALID_REQUEST', message)
 }

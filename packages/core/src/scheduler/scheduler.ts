@@ -13,7 +13,8 @@ import { Follower } from './follow.ts'
 import { idsOf } from './ids.ts'
 import { Explainer } from './explain.ts'
 import { checkedPage, healthOf, type Page } from './health.ts'
-import { checkedTier, resolveOptions } from './options.ts'
+import type { KeyHandle } from './key.ts'
+import { resolveOptions } from './options.ts'
 import type { ResolvedOptions, SchedulerOptions, Tier } from './options.ts'
 import { Picker } from './pick.ts'
 import { Planner } from './plan.ts'
@@ -30,6 +31,7 @@ import type {
 import { Roster } from './roster.ts'
 import { andThen } from './and-then.ts'
 import { Throttle } from './throttle.ts'
+import { Tiers } from './tiers.ts'
 import { Time } from './time.ts'
 import { Views } from './views.ts'
 import { withAgent, type WithAgentOptions, type WithAgentResult } from './with-agent.ts'
@@ -55,7 +57,7 @@ const IN_REACH: Omit<Standing, 'store'> = {
 export class Scheduler<M extends Mode = 'sync'> {
   /** The fleet: `upsert`, `remove`, `drain`, `get`, `size`, `values`. */
   readonly agents: Agents<M>
-  readonly #options: ResolvedOptions<M>
+  readonly #tiers: Tiers
   readonly #store: Store<M>
   readonly #time: Time
   readonly #roster: Roster
@@ -78,7 +80,7 @@ export class Scheduler<M extends Mode = 'sync'> {
     this.#fallback = fallback
     const resolved = fallback === null ? checked : { ...checked, store: fallback }
     const nextId = idsOf(ambientRandom)
-    this.#options = resolved
+    this.#tiers = new Tiers(resolved.store, resolved.tiers)
     this.#store = resolved.store
     this.#roster = new Roster(resolved.store)
     const { fleet } = this.#roster
@@ -88,7 +90,7 @@ export class Scheduler<M extends Mode = 'sync'> {
     this.#planner = new Planner(fleet, resolved.scope, resolved.leaseMs)
     const throttle = new Throttle(resolved.incidentInFlight)
     this.agents = new Agents(resolved.store, this.#roster, this.#time)
-    this.#admission = new Admission(resolved.store, this.#time, resolved.tiers, nextId)
+    this.#admission = new Admission(resolved.store, this.#time, this.#tiers, nextId)
     const isDegraded = (): boolean => fallback !== null && fallback.isDegraded
     const attempts = new Attempts(
       resolved,
@@ -121,6 +123,16 @@ export class Scheduler<M extends Mode = 'sync'> {
     return this.#admission.admit(request)
   }
 
+  /**
+   * A key of a tier, for callers who meet it again and again, such as on each request of a connection: `key.admit()` decides as `admit`
+   * does and leaves its answer in the handle's fields, so that nothing is looked up by name and nothing is allocated. It stays good
+   * through evictions and `setTier`, until `close`. On synchronous stores only (an asynchronous one may have many answers under way).
+   * @throws OstlerError INVALID_KEY, UNKNOWN_TIER, INVALID_REQUEST on an asynchronous store
+   */
+  key(this: Scheduler<'sync'>, key: string, tier: string): KeyHandle {
+    return this.#admission.key(key, tier)
+  }
+
   /** The decision that `admit` would give now; changes nothing. */
   peek(request: AdmitRequest): Result<M, Decision> {
     return this.#admission.peek(request)
@@ -151,8 +163,7 @@ export class Scheduler<M extends Mode = 'sync'> {
 
   /** Adds a tier, or changes one from now on. What its keys have used still counts. @throws OstlerError INVALID_OPTIONS */
   setTier(name: string, tier: Tier): void {
-    const { tiers } = this.#options
-    tiers.set(name, checkedTier(tiers, name, tier))
+    this.#tiers.set(name, tier)
   }
 
   /**

@@ -1,12 +1,9 @@
-// hot path: one call decides over several policies and a permit. All are checked before any is
-// written, so a denial changes nothing; each check leaves its results in fields, so the verdict is
-// the only thing allocated.
-
 import { OstlerError } from '../errors.ts'
-import { MAX_LIMIT, type ResolvedPolicy } from '../limit/policy.ts'
+import type { ResolvedPolicy } from '../limit/policy.ts'
 import { ExactSlab, type Slab } from '../limit/slab.ts'
 import { SmoothSlab } from '../limit/smooth.ts'
 import { ExpiringMap } from './expiring.ts'
+import { MemoryGate, type Ledger } from './memory-gate.ts'
 import { MemoryPermits } from './memory-permits.ts'
 import type { ConsumeRequest, RefundRequest, Usage, Verdict } from './store.ts'
 
@@ -53,9 +50,8 @@ export class MemoryLimits {
   readonly #smooth = new Map<string, SmoothSlab>()
   readonly #permits: MemoryPermits
   readonly #ops: ExpiringMap<Op>
-  /** The slabs of the call in hand, by policy. */
-  readonly #slabs: Slab<ResolvedPolicy>[] = []
-  #lastMs = 0
+  readonly #gates = new WeakMap<readonly ResolvedPolicy[], MemoryGate>()
+  readonly #ledger: Ledger
 
   /** The options are trusted: `memoryStore` has checked them. */
   constructor(options: MemoryLimitsOptions = {}) {
@@ -64,6 +60,7 @@ export class MemoryLimits {
     this.#maxOps = maxOps
     this.#seed = seed
     this.#permits = new MemoryPermits(maxPermits)
+    this.#ledger = { lastMs: 0, isClosed: false, permits: this.#permits }
     this.#ops = new ExpiringMap(maxOps)
   }
 
@@ -91,7 +88,7 @@ export class MemoryLimits {
    */
   refund(request: RefundRequest): boolean {
     const { key, policies, cost, atMs, opId } = request
-    const nowMs = request.nowMs > this.#lastMs ? request.nowMs : this.#lastMs
+    const nowMs = this.#effectiveMs(request.nowMs)
     if (opId !== undefined) {
       const op = this.#ops.get(opKey(key, opId), nowMs)
       if (op === undefined || op.verdict.atMs !== atMs || op.cost < cost) return false
@@ -99,10 +96,11 @@ export class MemoryLimits {
     let given = false
     for (const policy of policies) {
       const slab = this.#slabFor(policy)
-      if (slab.refund(key, policy, cost, atMs, nowMs)) given = true
+      slab.nowMs = nowMs
+      if (slab.refund(key, policy, cost, atMs)) given = true
     }
     if (!given) return false
-    this.#lastMs = nowMs
+    this.#ledger.lastMs = nowMs
     if (opId !== undefined) this.#ops.delete(opKey(key, opId))
     return true
   }
@@ -112,31 +110,47 @@ export class MemoryLimits {
    * Changes nothing.
    */
   usage(key: string, policies: readonly ResolvedPolicy[], nowMs: number): readonly Usage[] {
-    const atMs = nowMs > this.#lastMs ? nowMs : this.#lastMs
+    const atMs = this.#effectiveMs(nowMs)
     return policies.map((policy) => {
       const slab = this.#slabFor(policy)
-      const used = slab.usedBy(key, policy, atMs)
+      slab.nowMs = atMs
+      const used = slab.usedBy(key, policy)
       const { limit, resetAtMs } = slab
       return { policy: policy.name, limit, used, remaining: Math.max(0, limit - used), resetAtMs }
     })
   }
 
   permits(key: string, nowMs: number): number {
-    return this.#permits.count(key, nowMs > this.#lastMs ? nowMs : this.#lastMs)
+    return this.#permits.count(key, this.#effectiveMs(nowMs))
   }
 
   renew(key: string, permitId: string, deadlineMs: number, nowMs: number): boolean {
-    const atMs = nowMs > this.#lastMs ? nowMs : this.#lastMs
+    const atMs = this.#effectiveMs(nowMs)
     if (!this.#permits.renew(key, permitId, deadlineMs, atMs)) return false
-    this.#lastMs = atMs
+    this.#ledger.lastMs = atMs
     return true
   }
 
   release(key: string, permitId: string, nowMs: number): boolean {
-    const atMs = nowMs > this.#lastMs ? nowMs : this.#lastMs
+    const atMs = this.#effectiveMs(nowMs)
     if (!this.#permits.release(key, permitId, atMs)) return false
-    this.#lastMs = atMs
+    this.#ledger.lastMs = atMs
     return true
+  }
+
+  /** The gate of a list of policies: one for as long as somebody keeps the list. */
+  gate(policies: readonly ResolvedPolicy[]): MemoryGate {
+    const known = this.#gates.get(policies)
+    if (known !== undefined) return known
+    const slabs = policies.map((policy) => this.#slabFor(policy))
+    const gate = new MemoryGate(policies, slabs, this.#ledger)
+    this.#gates.set(policies, gate)
+    return gate
+  }
+
+  /** From now on its gates refuse too. */
+  close(): void {
+    this.#ledger.isClosed = true
   }
 
   size(): MemoryLimitsSize {
@@ -154,63 +168,23 @@ export class MemoryLimits {
 
   #decide(request: ConsumeRequest, write: boolean): Verdict {
     const { key, policies, cost, permit, opId } = request
-    const nowMs = request.nowMs > this.#lastMs ? request.nowMs : this.#lastMs
     if (opId !== undefined) {
-      const op = this.#ops.get(opKey(key, opId), nowMs)
+      const op = this.#ops.get(opKey(key, opId), this.#effectiveMs(request.nowMs))
       if (op !== undefined) return op.verdict
     }
-    let name = 'none'
-    let limit = MAX_LIMIT
-    let remaining = MAX_LIMIT
-    let resetAtMs = nowMs
-    let retryMs = 0
-    for (let i = 0; i < policies.length; i++) {
-      const policy = policies[i]
-      const slab = this.#slabFor(policy)
-      this.#slabs[i] = slab
-      const waitMs = slab.check(key, policy, cost, nowMs)
-      if (!binds(waitMs, slab.remaining, retryMs, remaining)) continue
-      name = policy.name
-      limit = slab.limit
-      remaining = slab.remaining
-      resetAtMs = slab.resetAtMs
-      retryMs = waitMs
-    }
-    if (permit !== undefined) {
-      const permits = this.#permits
-      const waitMs = permits.check(key, permit.id, permit.cap, permit.deadlineMs, nowMs, retryMs)
-      const free = permit.cap > permits.held ? permit.cap - permits.held : 0
-      if (binds(waitMs, free, retryMs, remaining)) {
-        name = 'permits'
-        limit = permit.cap
-        remaining = free
-        resetAtMs = permits.latestMs
-        retryMs = waitMs
-      }
-    }
-    const verdict: Verdict = {
-      allowed: retryMs === 0,
-      policy: name,
-      limit,
-      remaining,
-      resetAtMs,
-      retryAfterMs: retryMs,
-      atMs: nowMs,
-    }
-    if (write && retryMs === 0) this.#commit(request, verdict)
+    const gate = this.gate(policies)
+    gate.atMs = request.nowMs
+    gate.check(key, cost, 0, permit)
+    const verdict = gate.verdict()
+    if (!write || !verdict.allowed) return verdict
+    if (opId !== undefined) this.#remember(request, opId, verdict)
+    gate.commit(key, cost, permit)
     return verdict
   }
 
-  /** Writes an admitted call everywhere. All that can fail comes first. */
-  #commit(request: ConsumeRequest, verdict: Verdict): void {
-    const { key, policies, cost, permit, opId } = request
-    const nowMs = verdict.atMs
-    if (opId !== undefined) this.#remember(request, opId, verdict)
-    for (let i = 0; i < policies.length; i++) {
-      this.#slabs[i].commit(key, policies[i], cost, nowMs)
-    }
-    if (permit !== undefined) this.#permits.commit(key, permit.id, permit.deadlineMs, nowMs)
-    this.#lastMs = nowMs
+  #effectiveMs(nowMs: number): number {
+    const { lastMs } = this.#ledger
+    return nowMs > lastMs ? nowMs : lastMs
   }
 
   #remember(request: ConsumeRequest, opId: string, verdict: Verdict): void {
@@ -251,15 +225,6 @@ export class MemoryLimits {
     this.#smooth.set(policy.name, slab)
     return slab
   }
-}
-
-/**
- * Whether this answer binds more than the ones before: a denial by how long it lasts (-1: for
- * ever), else the least left.
- */
-function binds(waitMs: number, remaining: number, worstMs: number, least: number): boolean {
-  if (waitMs === 0) return worstMs === 0 && remaining < least
-  return worstMs !== -1 && (waitMs === -1 || waitMs > worstMs)
 }
 
 /** Keys hold no control characters, so the line break makes the pair unambiguous. */

@@ -7,6 +7,7 @@ import {
   unknownField,
   type Problem,
 } from '../errors.ts'
+import type { ResolvedPolicy } from '../limit/policy.ts'
 import { MemoryHealth, type MemoryHealthOptions } from './memory-health.ts'
 import { MemoryLimits, type MemoryLimitsOptions } from './memory-limits.ts'
 import { MemoryOps } from './memory-ops.ts'
@@ -33,7 +34,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
   const check = (): void => {
     if (closed) throw new OstlerError('CLOSED', 'the memory store is closed')
   }
-  return {
+  const store: Store<'sync'> = {
     mode: 'sync',
     name: 'memory',
     local: true,
@@ -61,8 +62,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
     complete: (request) => (check(), ops.complete(request)),
     close: () => {
       closed = true
+      limits.close()
     },
   }
+  // Not enumerable: who spreads a store to put something in place of its `consume` means all calls.
+  return Object.defineProperty(store, 'gate', {
+    value: (policies: readonly ResolvedPolicy[]) => (check(), limits.gate(policies)),
+  })
 }
 
 /** The least and the most of each option: the parts that they go to trust them. */

@@ -4,6 +4,7 @@ import type { Incident, IncidentPolicy } from '../health/incident.ts'
 import type { HealthPolicy, OutcomeKind, PairRecord } from '../health/record.ts'
 import type { ResolvedPolicy } from '../limit/policy.ts'
 import type { StoredAgent } from '../pick/agent.ts'
+import type { Gate } from './gate.ts'
 import type { BeginRequest, Begun, CompleteRequest } from './idempotency.ts'
 
 export type Mode = 'sync' | 'async'
@@ -231,6 +232,9 @@ export interface Store<M extends Mode = Mode> {
    * O(policies). @throws OstlerError STORE_FULL when an `opId` can't be remembered.
    */
   consume(request: ConsumeRequest): Result<M, Verdict>
+
+  /** A faster way to the same decisions, from a store of this process: see `Gate`. @throws OstlerError STORE_FULL, CLOSED */
+  gate?(policies: readonly ResolvedPolicy[]): Gate
 
   /** The verdict that `consume` would give now; changes nothing. An `opId` that was admitted gives its verdict again. */
   peek(request: ConsumeRequest): Result<M, Verdict>
