@@ -12,8 +12,8 @@ export interface Case<State = unknown> {
   /** What a reader must know of it: how it is called, what it does not do. */
   readonly note?: string
   setup(): State | Promise<State>
-  /** Makes ready what one call of `run` uses up, outside of what is timed. */
-  before?(state: State): void
+  /** Makes ready what one call of `run` uses up, outside of what is timed; awaited where `run` is. */
+  before?(state: State): void | Promise<void>
   /** The operations. What they give is consumed by the state, so that nothing is optimised away. */
   run(state: State): void | Promise<void>
   /** Throws where the operations did not do what they are named for. */

@@ -16,7 +16,7 @@ export async function allocatedBytes(one: Case): Promise<number> {
   const { ops = 1 } = one
   const state = await one.setup()
   const run = async (): Promise<void> => {
-    one.before?.(state)
+    if (one.before !== undefined) await one.before(state)
     const running = one.run(state)
     if (one.async === true) await running
   }

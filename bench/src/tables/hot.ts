@@ -3,6 +3,7 @@ import { zipfKeys } from '../rig/keys.ts'
 import { domainOf, exclude, worldOf, type World } from '../rig/world.ts'
 import { denied, ostler } from './admit.ts'
 import { mapAndWrite } from './floors.ts'
+import { byHandle, HAS_HANDLES } from './key-handle.ts'
 import { picking } from './pick.ts'
 
 const AGENTS = 10_000
@@ -21,6 +22,7 @@ export const hotTables: readonly Table[] = [
       mapAndWrite(zipfKeys),
       { ...ostler(zipfKeys), name: 'admit' },
       { ...denied(), name: 'admit, denied' },
+      ...(HAS_HANDLES ? [byHandle('admit by key handle', zipfKeys.stepMs, 0, 0.95)] : []),
       picking(AGENTS, '50 %', 'country', 'pick and report(ok), 50 % excluded'),
       picking(AGENTS, '99.9 %', 'coordinate', 'pick and report(ok), 99.9 % excluded'),
       blocking(),

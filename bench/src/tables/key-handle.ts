@@ -37,8 +37,16 @@ interface Handles {
   readonly handles: readonly KeyHandle[]
 }
 
+/** Whether this core has handles: older ones, which `bench:compare` may meet, have none. */
+export const HAS_HANDLES: boolean = 'key' in Scheduler.prototype
+
 /** `used` calls of each key come before; at least `share` of those that are timed are admitted, or none. */
-function byHandle(name: string, stepMs: number, used: number, share: number): Case<Calls<Handles>> {
+export function byHandle(
+  name: string,
+  stepMs: number,
+  used: number,
+  share: number,
+): Case<Calls<Handles>> {
   return {
     name,
     kind: 'ours',

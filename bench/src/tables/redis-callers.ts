@@ -13,10 +13,16 @@ export interface RedisLoad {
 /** Calls something for a key; false where it was denied or not decided as it should be. */
 export type Call = (key: string) => Promise<boolean>
 
-interface Calling {
+/** Something to call on a connection that is open. */
+export interface Opened {
   readonly call: Call
-  readonly keys: readonly string[]
   readonly close: () => unknown
+  /** What comes before each sample, outside of what is timed. */
+  readonly before?: () => Promise<void>
+}
+
+interface Calling extends Opened {
+  readonly keys: readonly string[]
   next: number
   made: number
   allowed: number
@@ -27,7 +33,7 @@ export function callers(
   name: string,
   kind: Kind,
   { inFlight, calls }: RedisLoad,
-  open: () => Promise<{ readonly call: Call; readonly close: () => unknown }>,
+  open: () => Promise<Opened>,
   note?: string,
 ): Case<Calling> {
   return {
@@ -39,6 +45,7 @@ export function callers(
     async setup() {
       return { ...(await open()), keys: keyNames(KEYS), next: 0, made: 0, allowed: 0 }
     },
+    before: async (state) => state.before?.(),
     async run(state) {
       if (inFlight === 1) {
         await callOnce(state)
