@@ -4,7 +4,8 @@
 //   node .ci/setup.mjs             install and build, one line per step
 //   node .ci/setup.mjs install     install only
 //   node .ci/setup.mjs --services  install and build, and the servers that the tests run against
-//   node .ci/setup.mjs --peers     install and build, and what the benchmarks compare with
+//   node .ci/setup.mjs --bench     install and build, the benchmarks too
+//   node .ci/setup.mjs --peers     all that, and what the benchmarks compare with
 //   node .ci/setup.mjs --quiet     print nothing unless a step fails
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -17,6 +18,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const peers = join(root, 'bench/peers')
 const args = process.argv.slice(2)
 const quiet = args.includes('--quiet')
+const withBench = args.includes('--bench') || args.includes('--peers')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 requireNode()
@@ -82,10 +84,11 @@ function buildNative() {
   sudo apt-get install build-essential python3      Debian, Ubuntu`
 }
 
-/** The tests' types are left to `npm run check`: a wrong one there must not stop the program. */
+/** The tests' types are left to `npm run check`: a wrong one there must not stop the program. Nor does it wait for the benchmarks. */
 function build() {
+  const isLeftOut = (path) => path === 'test' || (path === 'bench' && !withBench)
   const { references } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'))
-  const projects = references.map((reference) => reference.path).filter((path) => path !== 'test')
+  const projects = references.map((reference) => reference.path).filter((path) => !isLeftOut(path))
   const ran = run(process.execPath, ['node_modules/typescript/bin/tsc', '-b', ...projects])
   return ran.status === 0 ? null : ran.output
 }
