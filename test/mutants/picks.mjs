@@ -199,4 +199,30 @@ export const picks = [
     why: 'another process goes on excluding what was restored long ago',
     tests: ['test/core/scheduler/several.test.ts'],
   },
+  {
+    name: 'first-step-outlives-a-recovery',
+    file: `${PICK}/view.ts`,
+    find: `      this.#firsts = null
+      return this.excluded.delete(position)`,
+    replace: '      return this.excluded.delete(position)',
+    why: 'a request goes on to a farther place after the nearest has recovered',
+    tests: ['test/properties/model.test.ts'],
+  },
+  {
+    name: 'first-step-outlives-a-change-of-the-fleet',
+    file: `${PICK}/view.ts`,
+    find: `    if (behind === 0) return
+    this.#firsts = null`,
+    replace: '    if (behind === 0) return',
+    why: 'a request passes over agents that came nearer',
+    tests: ['test/properties/model.test.ts'],
+  },
+  {
+    name: 'second-walk-goes-on-with-the-numbers',
+    file: `${PICK}/walk.ts`,
+    find: 'if (found === null) random.start(session === -1 ? seed : session)',
+    replace: '',
+    why: 'which agent a seed gives depends on what was asked before',
+    tests: ['test/core/pick/walk.test.ts'],
+  },
 ]

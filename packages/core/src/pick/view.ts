@@ -1,9 +1,11 @@
 // hot path: every pick reads here, and every report that changes a pair writes here.
+import type { GeoHint } from '../geo/hint.ts'
 import { exitOf, type StoredAgent } from './agent.ts'
 import type { Book } from './book.ts'
 import { COUNTRY_SHIFT, PositionSet } from './excluded.ts'
 import { NOWHERE, type Fleet } from './fleet.ts'
 import { bitOf, type Cell, type Place } from './localities.ts'
+import type { Step } from './steps.ts'
 
 /** Where a pair stands for a pick. */
 export type Phase = 'available' | 'excluded' | 'probation' | 'probing'
@@ -17,6 +19,9 @@ export interface Judge<R> {
 
 /** A square of fewer agents is marked as dead only where a larger one around it is: looking at them costs less than a mark. */
 const LEAST_MARKED = 4
+
+/** Hints whose first step with somebody in it is remembered, a domain: few of those that are asked for have lost theirs. */
+const MOST_FIRSTS = 32
 
 /** Stands for all that is empty, so that it costs a domain nothing. */
 const NOBODY = new PositionSet()
@@ -48,6 +53,8 @@ export class View<R> {
   #nowMs = 0
   /** It has been drained at that instant. */
   #isDrained = false
+  /** By hint, the first step in which somebody was healthy. Null once somebody has become healthy or the fleet has changed. */
+  #firsts: Map<GeoHint, Step> | null = null
 
   constructor(domain: string, fleet: Fleet, judge: Judge<R>, book: Book<R>) {
     this.domain = domain
@@ -148,12 +155,24 @@ export class View<R> {
     this.#advance(nowMs)
     const behind = this.#fleet.version - this.#fleetVersion
     if (behind === 0) return
+    this.#firsts = null
     const replayed =
       behind <= 64 + 4 * this.excluded.size &&
       this.dead.size <= this.#fleet.gazetteer.pyramid.size &&
       this.#replay()
     if (!replayed) this.#rebuild()
     this.#fleetVersion = this.#fleet.version
+  }
+
+  /** A step of a hint before which nobody is healthy, where a walk has found out. */
+  firstOf(hint: GeoHint): Step | undefined {
+    return this.#firsts === null ? undefined : this.#firsts.get(hint)
+  }
+
+  /** Remembers it: what is excluded later empties steps, and fills none. */
+  setFirst(hint: GeoHint, step: Step): void {
+    if (this.#firsts === null || this.#firsts.size >= MOST_FIRSTS) this.#firsts = new Map()
+    this.#firsts.set(hint, step)
   }
 
   /** Agents of a place that are healthy. */
@@ -211,6 +230,7 @@ export class View<R> {
 
   #clearPositions(): void {
     this.excluded.clear()
+    this.#firsts = null
     this.probation = NOBODY
     this.dead = NONE_DEAD
   }
@@ -227,7 +247,10 @@ export class View<R> {
   #put(agent: number, phase: Phase, record: R | null): boolean {
     const position = this.#fleet.positionOf(agent)
     if (phase !== 'probation' && this.probation.size > 0) this.probation.delete(position)
-    if (phase === 'available' || record === null) return this.excluded.delete(position)
+    if (phase === 'available' || record === null) {
+      this.#firsts = null
+      return this.excluded.delete(position)
+    }
     const atMs = this.#judge.nextMs(record, this.#nowMs)
     const { length } = this.#fleet.ranges.open(position >>> COUNTRY_SHIFT)
     if (phase === 'probation') {

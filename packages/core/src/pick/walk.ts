@@ -1,3 +1,4 @@
+import type { GeoHint } from '../geo/hint.ts'
 import { hash32, Seeded } from '../random.ts'
 import { Draw, NOBODY } from './draw.ts'
 import type { Fleet } from './fleet.ts'
@@ -53,7 +54,14 @@ export class Walk {
     const session = query.session === null ? -1 : hash32(query.session)
     const random = this.#random
     random.start(session === -1 ? seed : session)
-    const found = this.#available(view, query, session, random, nowMs, onVisit)
+    let found: Choice | null = null
+    const first = onVisit !== null || query.hint === null ? undefined : view.firstOf(query.hint)
+    if (first !== undefined) {
+      found = this.#within(first, view, query, session, nowMs)
+      // Walks from the beginning, by the same numbers: nobody was healthy before that step, so none was drawn.
+      if (found === null) random.start(session === -1 ? seed : session)
+    }
+    found ??= this.#available(view, query, session, nowMs, onVisit)
     // A session keeps its agent: only a walk that found nobody tries a pair on probation for it.
     const displaces = probeTurn && session === -1
     if (view.probation.size === 0 || (found !== null && !displaces)) return found
@@ -64,21 +72,45 @@ export class Walk {
     view: View<unknown>,
     query: Query,
     session: number,
-    random: Seeded,
     nowMs: number,
     onVisit: OnVisit | null,
   ): Choice | null {
+    const { hint } = query
     const draw = this.#draw
     // Explaining shows the dead squares' places too: they are why the walk went on.
-    this.#steps.start(query.hint, onVisit === null ? view.dead : null)
+    this.#steps.start(hint, onVisit === null ? view.dead : null)
+    let mayLearn = onVisit === null && hint !== null
+    let hasPassed = view.dead.size > 0
     for (let step = this.#steps.next(); step !== null; step = this.#steps.next()) {
-      draw.aim(view, query, step, false, nowMs)
-      onVisit?.(step, draw)
-      if (draw.count === 0) continue
-      const agent = session === -1 ? draw.two(random) : sticky(this.#fleet, draw, session, random)
-      if (agent !== NOBODY) return { agent, step, probe: false, runnerUp: draw.runnerUp }
+      if (onVisit !== null) {
+        draw.aim(view, query, step, false, nowMs)
+        onVisit(step, draw)
+      }
+      const found = this.#within(step, view, query, session, nowMs)
+      if (mayLearn && draw.count > 0) {
+        mayLearn = false
+        if (hasPassed) view.setFirst(hint as GeoHint, step)
+      }
+      hasPassed = true
+      if (found !== null) return found
     }
     return null
+  }
+
+  /** Chooses among the healthy agents of one step. */
+  #within(
+    step: Step,
+    view: View<unknown>,
+    query: Query,
+    session: number,
+    nowMs: number,
+  ): Choice | null {
+    const draw = this.#draw
+    draw.aim(view, query, step, false, nowMs)
+    if (draw.count === 0) return null
+    const random = this.#random
+    const agent = session === -1 ? draw.two(random) : sticky(this.#fleet, draw, session, random)
+    return agent === NOBODY ? null : { agent, step, probe: false, runnerUp: draw.runnerUp }
   }
 
   /** Searches the pairs on probation, no farther than what was found. */
