@@ -8,8 +8,10 @@ import { fill, placedAgents } from '../rig/fleet.ts'
 import { keyNames } from '../rig/keys.ts'
 import { loadPeer } from '../rig/peers.ts'
 
-const KEYS = 10_000
+const KEYS = 1_000
 const AGENTS = 1_000
+/** Keys that nobody has seen, in place of those that came before. */
+const NEW = -1
 const OK = { kind: 'ok', latencyMs: 200 } as const
 const UPSERT = 'a bare upsert'
 const FLEXIBLE = 'rate-limiter-flexible, SQLite'
@@ -18,12 +20,14 @@ const FILE = 'a file of its own in the temporary folder, WAL, no wait for the di
 export const sqliteTables: readonly Table[] = [
   {
     name: 'SQLite, sync',
-    about: `One call a transaction; ${KEYS.toLocaleString('en')} keys, 60 a minute; ${FILE}.`,
+    about: `One call a transaction; ${KEYS.toLocaleString('en')} keys that came before, but for the rows of new ones; 60 a minute; ${FILE}.`,
     needs: 'sqlite',
     cases: [
       admitting('ostler, admit', (path) => sqliteStore({ path })),
+      admitting('ostler, admit of a new key', (path) => sqliteStore({ path }), NEW),
       reporting('ostler, report', (path) => sqliteStore({ path })),
-      upsert(),
+      upsert(UPSERT),
+      upsert('a bare upsert of a new key', NEW),
       flexible(),
     ],
     bounds: [
@@ -74,15 +78,29 @@ function expectDone({ done }: { readonly done: number }): void {
   if (done === 0) throw new Error('nothing was done')
 }
 
+/** The i-th key that is asked for: all in turn, in no order that a page of the file knows. */
+function keyOf(keys: readonly string[], i: number): string {
+  return keys.length === 0 ? `new-key-${i}` : keys[(i * 7_919) % keys.length]
+}
+
 type Admitting = Opened & { readonly keys: readonly string[]; next: number }
 
-function admitting(name: string, store: (path: string) => Store<'sync'>): Case<Admitting> {
+function admitting(
+  name: string,
+  store: (path: string) => Store<'sync'>,
+  known: number = KEYS,
+): Case<Admitting> {
   return {
     name,
     kind: 'ours',
-    setup: () => ({ ...open(store), keys: keyNames(KEYS), next: 0 }),
+    setup() {
+      const opened = open(store)
+      const keys = known === NEW ? [] : keyNames(known)
+      for (const key of keys) opened.scheduler.admit({ key, tier: 'free' })
+      return { ...opened, keys, next: 0 }
+    },
     run(state) {
-      const key = state.keys[(state.next++ * 7_919) % KEYS]
+      const key = keyOf(state.keys, state.next++)
       if (!state.scheduler.admit({ key, tier: 'free' }).degraded) state.done++
     },
     validate(state) {
@@ -135,7 +153,7 @@ interface OnFile {
   done: number
 }
 
-async function onFile(): Promise<OnFile> {
+async function onFile(known: number = KEYS): Promise<OnFile> {
   const { default: Sqlite } = (await import('better-sqlite3')) as unknown as {
     default: new (path: string) => Database
   }
@@ -143,7 +161,7 @@ async function onFile(): Promise<OnFile> {
   const database = new Sqlite(join(dir, 'bench.db'))
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = NORMAL')
-  return { dir, database, keys: keyNames(KEYS), done: 0 }
+  return { dir, database, keys: known === NEW ? [] : keyNames(known), done: 0 }
 }
 
 function closeFile({ dir, database }: OnFile): void {
@@ -152,18 +170,20 @@ function closeFile({ dir, database }: OnFile): void {
 }
 
 /** The least that a decision which outlives its process can cost: one statement, one commit. */
-function upsert(): Case<OnFile & { readonly statement: Statement }> {
+function upsert(name: string, known?: number): Case<OnFile & { readonly statement: Statement }> {
   return {
-    name: UPSERT,
+    name,
     kind: 'floor',
     async setup() {
-      const file = await onFile()
+      const file = await onFile(known)
       file.database.exec('create table hits (key text primary key, count integer) without rowid')
       const text = 'insert into hits values (?, 1) on conflict do update set count = count + 1'
-      return { ...file, statement: file.database.prepare(text) }
+      const statement = file.database.prepare(text)
+      for (const key of file.keys) statement.run(key)
+      return { ...file, statement }
     },
     run(state) {
-      state.statement.run(state.keys[(state.done++ * 7_919) % KEYS])
+      state.statement.run(keyOf(state.keys, state.done++))
     },
     validate: expectDone,
     close: closeFile,
@@ -197,10 +217,11 @@ function flexible(): Case<OnFile & { readonly limiter: Flexible }> {
           (error) => (error ? reject(error) : queueMicrotask(() => resolve(made))),
         )
       })
+      for (const key of file.keys) await limiter.consume(key)
       return { ...file, limiter }
     },
     async run(state) {
-      await state.limiter.consume(state.keys[(state.done++ * 7_919) % KEYS])
+      await state.limiter.consume(keyOf(state.keys, state.done++))
     },
     validate: expectDone,
     close: closeFile,
