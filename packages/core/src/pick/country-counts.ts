@@ -1,6 +1,8 @@
 // hot path: a pick without a hint looks for its country here, among some two hundred.
 
-const COUNTRIES = 256
+export const COUNTRIES = 256
+
+const NOBODY = new Uint32Array(COUNTRIES * 2 + 1)
 
 /** A count for each country, and how many there are below one: a Fenwick tree (P. Fenwick 1994) beside the counts. All O(log countries). */
 export class CountryCounts {
@@ -26,19 +28,24 @@ export class CountryCounts {
     return sum
   }
 
-  /** The country of the k-th (from 0) of those that are not taken; `taken` tells how many below a country are. */
-  countryOf(k: number, taken: { countBelow(country: number): number }): number {
-    let country = 0
+  /** The country of the k-th (from 0) of those that are here and not in `taken`, which must be a part of them. */
+  countryOf(k: number, taken: CountryCounts | null): number {
+    const counts = this.#counts
+    const minus = taken === null ? NOBODY : taken.#counts
     let rest = k
-    let passed = 0
+    let node = COUNTRIES
+    // Which way it goes can't be foretold: masks in place of ifs.
     for (let step = COUNTRIES >>> 1; step > 0; step >>>= 1) {
-      const takenBelow = taken.countBelow(country + step)
-      const here = this.#counts[COUNTRIES + country + step] - (takenBelow - passed)
-      if (here > rest) continue
-      rest -= here
-      passed = takenBelow
-      country += step
+      const here = counts[node + step] - minus[node + step]
+      const beyond = (here - rest - 1) >> 31
+      rest -= here & beyond
+      node += step & beyond
     }
-    return country
+    return node - COUNTRIES
+  }
+
+  /** How many are in the countries that a node of the tree covers: the last so many up to the one below it, by its lowest set bit. */
+  covered(node: number): number {
+    return this.#counts[COUNTRIES + node]
   }
 }

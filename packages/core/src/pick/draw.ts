@@ -144,8 +144,7 @@ export class Draw {
     const view = this.#view as View<unknown>
     const set = this.#probation ? view.probation : view.excluded
     const country = step.countries[span]
-    const inSet =
-      set.countIn(country) === 0 ? 0 : set.countBetween(country, step.starts[span], step.ends[span])
+    const inSet = set.countBetween(country, step.starts[span], step.ends[span])
     return this.#probation ? inSet : this.upIn(span) - inSet
   }
 
@@ -165,7 +164,9 @@ export class Draw {
     if (step.everything && !this.#probation) return this.#ofEverything(k)
     let span = 0
     let rest = k
-    for (let here = this.countIn(span); rest >= here; here = this.countIn(++span)) rest -= here
+    if (step.countries.length > 1) {
+      for (let here = this.countIn(span); rest >= here; here = this.countIn(++span)) rest -= here
+    }
     const country = step.countries[span]
     if (!this.#probation) return this.#healthy(country, step.starts[span], rest)
     const { probation } = this.#view as View<unknown>
@@ -178,7 +179,7 @@ export class Draw {
   #ofEverything(k: number): number {
     const { excluded } = this.#view as View<unknown>
     const { upByCountry } = this.#fleet
-    const country = upByCountry.countryOf(k, excluded)
+    const country = excluded.countryOutside(upByCountry, k)
     const before = upByCountry.below(country) - excluded.countBelow(country)
     return this.#healthy(country, 0, k - before)
   }
@@ -188,7 +189,7 @@ export class Draw {
     const { excluded } = this.#view as View<unknown>
     const range = this.#fleet.ranges.open(country)
     const rest = start === 0 ? k : k + range.up.rank(start)
-    if (excluded.countIn(country) === 0) return range.agentAt(range.up.select(rest))
+    if (excluded.size === 0) return range.agentAt(range.up.select(rest))
     const passed = start === 0 ? 0 : excluded.countBetween(country, 0, start)
     return range.agentAt(excluded.selectOutside(range.up, country, rest - passed))
   }

@@ -1,5 +1,5 @@
 // hot path: every pick of a domain that excludes anybody counts and selects here.
-import { CountryCounts } from './country-counts.ts'
+import { COUNTRIES, CountryCounts } from './country-counts.ts'
 import { CountedBits, selectDifference } from './positions.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK, Runs } from './runs.ts'
 
@@ -7,7 +7,7 @@ export { COUNTRY_SHIFT, LOCAL_MASK } from './runs.ts'
 
 /** Beyond this share of a country's range, and this many, a bitmap is kept as well: it counts and selects faster. */
 const DENSE_SHARE = 1 / 128
-const LEAST_DENSE = 256
+const LEAST_DENSE = 32
 
 /**
  * A domain's set of positions, each with the instant of its next change: sorted runs, and for each country where they are many a counted
@@ -65,13 +65,35 @@ export class PositionSet extends Runs {
   /** How many are in the countries below one. */
   countBelow(country: number): number {
     if (this.#counts !== null) return this.#counts.below(country)
-    return this.size === 0 ? 0 : this.shortBelow(country * 0x1000000)
+    return this.size === 0 ? 0 : this.shortBelow(country * 0x1000000, 0, this.size)
+  }
+
+  /** The country of the k-th (from 0) that `all` counts and this set has not. */
+  countryOutside(all: CountryCounts, k: number): number {
+    if (this.#counts !== null || this.size === 0) return all.countryOf(k, this.#counts)
+    let country = 0
+    let rest = k
+    let passed = 0
+    let most = this.size
+    // As the tree is descended, what is left to search of the one run shrinks with it.
+    for (let step = COUNTRIES >>> 1; step > 0; step >>>= 1) {
+      const through = this.shortBelow((country + step) * 0x1000000, passed, most)
+      const here = all.covered(country + step) - (through - passed)
+      if (here > rest) most = through
+      else {
+        rest -= here
+        passed = through
+        country += step
+      }
+    }
+    return country
   }
 
   /** How many are in a country from `start` to below `end`. */
   countBetween(country: number, start: number, end: number): number {
     const dense = this.#denseIn(country)
     if (dense !== undefined) return dense.rank(end) - dense.rank(start)
+    if (this.#counts !== null && this.#counts.of(country) === 0) return 0
     return this.count(country * 0x1000000 + start, country * 0x1000000 + end)
   }
 
@@ -79,7 +101,8 @@ export class PositionSet extends Runs {
   selectOutside(all: CountedBits, country: number, k: number): number {
     const dense = this.#denseIn(country)
     if (dense !== undefined) return selectDifference(all, dense, k)
-    return all.select(k + this.countBefore(all, country * 0x1000000, this.countIn(country), k))
+    const count = this.countIn(country)
+    return all.select(count === 0 ? k : k + this.countBefore(all, country * 0x1000000, count, k))
   }
 
   /** The k-th (from 0) of a country in this set, as its place in the country's range. */

@@ -122,9 +122,17 @@ export class Runs {
     return count
   }
 
-  /** How many are below a position, of no more than one run. */
-  protected shortBelow(position: number): number {
-    return lowerBound(this.#at(0), position)
+  /** How many are below a position, of no more than one run; it is known to be from `least` to `most`. */
+  protected shortBelow(position: number, least: number, most: number): number {
+    const { words } = this.#at(0)
+    let low = least
+    let high = most
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (words[middle] < position) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   /** The k-th (from 0) at or after `start`. */
