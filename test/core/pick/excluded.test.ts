@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { CountryCounts } from '../../../packages/core/src/pick/country-counts.ts'
 import { PositionSet } from '../../../packages/core/src/pick/excluded.ts'
 import { CountedBits } from '../../../packages/core/src/pick/positions.ts'
 
@@ -41,6 +42,19 @@ function expectSame(set: PositionSet, naive: ReadonlySet<number>): void {
       expect(set.has(country * COUNTRY + locals[k])).toBe(true)
     }
     expectSameOutside(set, country, locals)
+  }
+  expectSameCountries(set, sorted)
+}
+
+/** Two more are up in each of the countries than the set has there. */
+function expectSameCountries(set: PositionSet, sorted: readonly number[]): void {
+  const all = new CountryCounts()
+  for (const position of sorted) all.add(countryOf(position), 1)
+  const outside = [0, 1, 7, 8, 250].flatMap((country) => [country, country])
+  for (const country of outside) all.add(country, 1)
+  expect(outside.map((_, k) => set.countryOutside(all, k))).toEqual(outside)
+  for (const country of [0, 1, 7, 8, 250, 255]) {
+    expect(set.countBelow(country)).toBe(sorted.filter((p) => countryOf(p) < country).length)
   }
 }
 

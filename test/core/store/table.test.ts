@@ -45,12 +45,31 @@ describe('HandleTable', () => {
           if (!sevens.has(handle)) expect.fail(`${handle} is lost`)
           continue
         }
+        if (how !== 'keeps') expect(table.mayHold(hash)).toBe(true)
         let found = table.first(hash)
         while (found >= 0 && found !== handle) found = table.next(found)
         if (found !== handle) expect.fail(`${handle} is lost`)
       }
     },
   )
+})
+
+describe('marks', () => {
+  it('turn down nine in ten of the unknown, also after most have gone', () => {
+    const given: number[] = []
+    const table = new HandleTable((handle) => given[handle])
+    const nameOf = (i: number): number => hash32(`n${i}`)
+    for (let i = 0; i < 30_000; i++) given[table.add(nameOf(i))] = nameOf(i)
+    const heldOf = (from: number): number => {
+      let held = 0
+      for (let i = from; i < from + 10_000; i++) if (table.mayHold(nameOf(i))) held++
+      return held
+    }
+    expect(heldOf(0)).toBe(10_000)
+    expect(heldOf(100_000)).toBeLessThan(1_500)
+    for (let handle = 0; handle < 29_000; handle++) table.remove(handle)
+    expect(heldOf(100_000)).toBeLessThan(100)
+  })
 })
 
 describe('looking ahead', () => {

@@ -23,7 +23,7 @@ import type {
 } from './store.ts'
 
 export interface MemoryHealthOptions {
-  /** Records of pairs: 1 to 100,000,000. Default 4,000,000 (45 bytes each). */
+  /** Records of pairs: 1 to 100,000,000. Default 4,000,000 (46 bytes each). */
   readonly maxRecords?: number
   /** Outstanding leases: 1 to 100,000,000. Default 1,000,000. */
   readonly maxLeases?: number

@@ -16,10 +16,9 @@ export class Names {
     return this.#table.handles
   }
 
-  /** The name's handle, or -1. */
-  find(name: string): number {
+  /** The name's handle, or -1. Who has its hash32 already says it. */
+  find(name: string, hash: number = hash32(name)): number {
     const table = this.#table
-    const hash = hash32(name)
     for (let handle = table.first(hash); handle >= 0; handle = table.next(handle)) {
       if (table.hashOf(handle) === hash && this.at(handle) === name) return handle
     }
@@ -31,6 +30,11 @@ export class Names {
     const handle = this.#table.add(hash32(name))
     this.#names.set(handle, name)
     return handle
+  }
+
+  /** The hash32 of a handle's name. */
+  hashOf(handle: number): number {
+    return this.#table.hashOf(handle)
   }
 
   /** The handle's name. */

@@ -3,6 +3,7 @@ import type { ExclusionReason, Health, PairRecord } from '../health/record.ts'
 import type { Domain, Domains } from './domains.ts'
 import { Names } from './names.ts'
 import type { Change } from './store.ts'
+import { hash32 } from '../random.ts'
 import { HandleTable } from '../table.ts'
 
 const CHUNK_BITS = 10
@@ -43,6 +44,9 @@ const NEVER = 0xffff_ffff
 const MINUTE_MS = 60_000
 const MOST_MINUTES = 0xffff_ffff
 
+/** The exit's handle has not been looked for. */
+const UNKNOWN = -2
+
 interface Chunk {
   readonly words: Uint32Array
   readonly epochs: Uint16Array
@@ -50,7 +54,7 @@ interface Chunk {
 }
 
 /**
- * The truth of all pairs, packed: 45 bytes a record, its index included, the exit's name aside (once an exit, 24 bytes more).
+ * The truth of all pairs, packed: 46 bytes a record, its index included, the exit's name aside (once an exit, 24 bytes more).
  * A record is known by (exit, domain), and stands in its domain's list in order of change. Every call is O(1), growth included.
  * What does not fit (probes, above all) is kept whole, and rare.
  */
@@ -60,12 +64,13 @@ export class Records {
   readonly #uses: Uint32Array[] = []
   readonly #chunks: Chunk[] = []
   readonly #table = new HandleTable((handle) =>
-    pairHash(this.#word(handle, EXIT), this.#word(handle, DOMAIN)),
+    pairHash(this.#exits.hashOf(this.#word(handle, EXIT)), this.#word(handle, DOMAIN)),
   )
   #cursor = 0
-  /** The exit that was asked for last, and its handle: any string is at first a name without one. */
+  /** The exit that was asked for last, its hash, and its handle once that was looked for: one decision asks for the same one several times. */
   #asked: string | null = null
-  #askedHandle = -1
+  #askedHash = 0
+  #askedHandle = UNKNOWN
 
   get size(): number {
     return this.#table.size
@@ -74,10 +79,13 @@ export class Records {
   /** The pair's record, or -1. */
   find(exit: string, domain: Domain): number {
     if (domain.records === 0) return -1
+    const table = this.#table
+    const hash = pairHash(this.#hashOf(exit), domain.handle)
+    // Most picks go to pairs without a record: in a large table each further look is a cache miss.
+    if (!table.mayHold(hash)) return -1
     const exitHandle = this.#find(exit)
     if (exitHandle < 0) return -1
-    const table = this.#table
-    const first = table.first(pairHash(exitHandle, domain.handle))
+    const first = table.first(hash)
     for (let handle = first; handle >= 0; handle = table.next(handle)) {
       const { words } = this.#chunks[handle >>> CHUNK_BITS]
       const at = (handle & IN_CHUNK) * WORDS
@@ -89,7 +97,7 @@ export class Records {
   /** Adds a pair that `find` does not know; `write` must follow. */
   add(exit: string, domain: Domain): number {
     const exitHandle = this.#useExit(exit)
-    const handle = this.#table.add(pairHash(exitHandle, domain.handle))
+    const handle = this.#table.add(pairHash(this.#askedHash, domain.handle))
     if (handle >>> CHUNK_BITS === this.#chunks.length) {
       const words = new Uint32Array(CHUNK * WORDS)
       this.#chunks.push({ words, epochs: new Uint16Array(CHUNK), aside: null })
@@ -226,8 +234,9 @@ export class Records {
     this.#unlink(handle, domain)
     domain.records--
     const exit = this.#word(handle, EXIT)
-    if (--this.#uses[exit >>> CHUNK_BITS][exit & IN_CHUNK] === 0) this.#removeExit(exit)
+    // While the exit is known: its hash is asked for.
     this.#table.remove(handle)
+    if (--this.#uses[exit >>> CHUNK_BITS][exit & IN_CHUNK] === 0) this.#removeExit(exit)
   }
 
   /** How many versions a record is behind its domain, modulo 2^32: beyond that it only seems newer, and is told once more. */
@@ -235,12 +244,19 @@ export class Records {
     return ((domain.version >>> 0) - this.#word(handle, VERSION)) >>> 0
   }
 
-  /** The exit's handle, or -1. One decision asks for the same one several times. */
-  #find(exit: string): number {
+  #hashOf(exit: string): number {
     if (exit !== this.#asked) {
       this.#asked = exit
-      this.#askedHandle = this.#exits.find(exit)
+      this.#askedHash = hash32(exit)
+      this.#askedHandle = UNKNOWN
     }
+    return this.#askedHash
+  }
+
+  /** The exit's handle, or -1. */
+  #find(exit: string): number {
+    const hash = this.#hashOf(exit)
+    if (this.#askedHandle === UNKNOWN) this.#askedHandle = this.#exits.find(exit, hash)
     return this.#askedHandle
   }
 
@@ -290,7 +306,7 @@ function backFrom(forgetAtMs: number, atMs: number): number {
   return backMs >= 0 && backMs < NEVER ? backMs : -1
 }
 
-/** Mixes two small integers, each times an odd constant, then one round of multiply and shift: neighbours spread. */
+/** Mixes a hash and a small integer, each times an odd constant, then one round of multiply and shift: neighbours spread. */
 function pairHash(exit: number, domain: number): number {
   let hash = Math.imul(exit, 0x9e3779b1) ^ Math.imul(domain, 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35)
