@@ -8,8 +8,8 @@ export const health = [
   {
     name: 'until-by-minimum',
     file: `${HEALTH}/transition.ts`,
-    find: 'const untilMs = Math.max(\n    record.untilMs,\n',
-    replace: 'const untilMs = Math.min(\n    record.untilMs || Infinity,\n',
+    find: 'draft.untilMs = Math.max(draft.untilMs, untilMs)',
+    replace: 'draft.untilMs = Math.min(draft.untilMs || Infinity, untilMs)',
     why: 'a second, shorter exclusion cuts the first one short',
     tests,
   },
@@ -32,8 +32,8 @@ export const health = [
   {
     name: 'strike-per-report',
     file: `${HEALTH}/transition.ts`,
-    find: 'const epoch = raised(Math.max(record.epoch, event.epoch))',
-    replace: 'const epoch = Math.max(record.epoch, event.epoch)',
+    find: 'const epoch = raised(Math.max(draft.epoch, event.epoch))',
+    replace: 'const epoch = Math.max(draft.epoch, event.epoch)',
     why: 'ten requests in flight that meet one block climb ten rungs',
     tests,
   },
@@ -72,10 +72,10 @@ export const health = [
   {
     name: 'incident-lets-go',
     file: `${HEALTH}/transition.ts`,
-    find: 'const before = { ...record, reason, limitedStreak: 0 }\n',
+    find: 'after.reason = reason\n',
     replace:
       'if (event.capped) return { ...record, health: "available" as const, untilMs: 0 }\n' +
-      '  const before = { ...record, reason, limitedStreak: 0 }\n',
+      '  after.reason = reason\n',
     why: 'pressure gives excluded exits out again',
     tests,
   },
@@ -90,8 +90,8 @@ export const health = [
   {
     name: 'restore-without-epoch',
     file: `${HEALTH}/transition.ts`,
-    find: "case 'restore':\n      return kept({ ...BLANK, epoch: raised(known?.epoch ?? 0) }",
-    replace: "case 'restore':\n      return kept({ ...BLANK, epoch: known?.epoch ?? 0 }",
+    find: 'after.epoch = raised(known?.epoch ?? 0)',
+    replace: 'after.epoch = known?.epoch ?? 0',
     why: 'a report from before a restore undoes it',
     tests,
   },

@@ -65,6 +65,7 @@ const BUCKET_MS = 5_000
 const BUCKETS = 12
 /** So many failing exits in a row are an incident, however many were tried: it bounds what is kept. */
 const MOST_FAILING = 1_024
+const NONE: readonly string[] = Object.freeze([])
 /** An incident, or a count, without an event for so long is over. */
 export const QUIET_MS = 3_600_000
 
@@ -108,7 +109,9 @@ function afterOk(watch: Watch | null, nowMs: number): Watch | null {
   if (watch === null || watch.kind === 'open') return null
   if (nowMs - watch.lastEventMs >= BUCKET_MS * BUCKETS) return null
   if (watch.failing.length === 0) return watch
-  return watch.buckets.some((count) => count > 0) ? { ...watch, failing: [], triedFrom: 0 } : null
+  if (total(watch.buckets) === 0) return null
+  const { buckets, bucket, lastEventMs } = watch
+  return { kind: 'watching', buckets, bucket, failing: NONE, triedFrom: 0, lastEventMs }
 }
 
 function afterTrouble(
@@ -126,13 +129,13 @@ function afterTrouble(
   const bucket = Math.floor(nowMs / BUCKET_MS)
   const buckets = shifted(watch, bucket)
   if (event.newlyExcluded) buckets[0]++
-  let failing = watch?.failing ?? []
+  let failing = watch?.failing ?? NONE
   let triedFrom = watch?.triedFrom ?? 0
   if (failed && !failing.includes(event.exit)) {
     if (failing.length === 0) triedFrom = event.dispatched - event.inFlight - 1
-    failing = [...failing, event.exit]
+    failing = failing.length === 0 ? [event.exit] : failing.concat(event.exit)
   }
-  const excluded = buckets.reduce((sum, count) => sum + count, 0)
+  const excluded = total(buckets)
   const tried = Math.min(event.dispatched - triedFrom, exits)
   const enough = Math.min(MOST_FAILING, Math.max(policy.minFailures, policy.failureShare * tried))
   let cause: IncidentCause | null = null
@@ -144,9 +147,17 @@ function afterTrouble(
 
 /** The counts as of a bucket, newest first; those that left the minute are gone. A bucket before the newest counts into it. */
 function shifted(watch: Watch | null, bucket: number): number[] {
-  if (watch === null || watch.kind === 'open') return new Array<number>(BUCKETS).fill(0)
+  const buckets = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+  if (watch === null || watch.kind === 'open') return buckets
   const gone = Math.min(BUCKETS, Math.max(0, bucket - watch.bucket))
-  return [...new Array<number>(gone).fill(0), ...watch.buckets.slice(0, BUCKETS - gone)]
+  for (let at = gone; at < BUCKETS; at++) buckets[at] = watch.buckets[at - gone]
+  return buckets
+}
+
+function total(buckets: readonly number[]): number {
+  let sum = 0
+  for (let at = 0; at < buckets.length; at++) sum += buckets[at]
+  return sum
 }
 
 /** Fills in the defaults. @throws OstlerError INVALID_OPTIONS, with every problem. */

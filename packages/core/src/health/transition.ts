@@ -1,4 +1,4 @@
-import type { HealthPolicy, OutcomeKind, PairRecord } from './record.ts'
+import type { HealthPolicy, OutcomeKind, PairRecord, Probe } from './record.ts'
 import { excludedUntilMs, lastLimitedRung } from './ladder.ts'
 import { LATE_REPORT_MS, MOST_COUNTED, MOST_EPOCH, stateAt } from './record.ts'
 
@@ -44,15 +44,19 @@ export function transition(
       if (known === null || state.health !== 'unavailable' || state.phase !== 'probation')
         return known
       const probe = { leaseId: event.leaseId, deadlineMs: event.deadlineMs }
-      return kept({ ...known, probe }, nowMs, policy)
+      return kept(draftOf(known, probe, known.manual, nowMs), nowMs, policy)
     }
     case 'exclude': {
       const before = known ?? BLANK
-      const manual = { untilMs: event.untilMs }
-      return kept({ ...before, manual, epoch: raised(before.epoch) }, nowMs, null)
+      const after = draftOf(before, before.probe, { untilMs: event.untilMs }, nowMs)
+      after.epoch = raised(before.epoch)
+      return kept(after, nowMs, null)
     }
-    case 'restore':
-      return kept({ ...BLANK, epoch: raised(known?.epoch ?? 0) }, nowMs, null)
+    case 'restore': {
+      const after = draftOf(BLANK, undefined, undefined, nowMs)
+      after.epoch = raised(known?.epoch ?? 0)
+      return kept(after, nowMs, null)
+    }
     default:
       return event satisfies never
   }
@@ -128,23 +132,20 @@ function afterOk(
   if (!won && stateAt(record, nowMs).health !== 'available') return record
   const before = decayed(record, nowMs, policy)
   if (!won && before.strikes === 0 && before.limitedStreak === 0) return record
-  const okStreak = Math.min(before.okStreak + 1, policy.okStreakToForget)
-  const forgiven = okStreak >= policy.okStreakToForget
-  const after: PairRecord = {
-    ...before,
-    rung: forgiven ? 0 : before.rung,
-    strikes: forgiven ? 0 : before.strikes,
-    okStreak,
-    limitedStreak: 0,
+  const after = draftOf(before, won ? undefined : before.probe, before.manual, nowMs)
+  after.okStreak = Math.min(before.okStreak + 1, policy.okStreakToForget)
+  after.limitedStreak = 0
+  if (after.okStreak >= policy.okStreakToForget) {
+    after.rung = 0
+    after.strikes = 0
   }
-  if (!won) return kept(after, nowMs, policy)
-  // Strikes go on decaying from where they were: an untilMs of 0 must not move that back.
-  const strikeAtMs = Math.max(before.untilMs, before.strikeAtMs)
-  return kept(
-    withoutProbe({ ...after, health: 'available', untilMs: 0, strikeAtMs }),
-    nowMs,
-    policy,
-  )
+  if (won) {
+    after.health = 'available'
+    // Strikes go on decaying from where they were: an untilMs of 0 must not move that back.
+    after.strikeAtMs = Math.max(before.untilMs, before.strikeAtMs)
+    after.untilMs = 0
+  }
+  return kept(after, nowMs, policy)
 }
 
 /** One strike fewer per `strikeDecayMs` since the exclusion's end and the last strike; the rung falls by as many. */
@@ -171,20 +172,23 @@ function afterBlock(
   // A failed probe never makes a pair milder than it was.
   const atLeast = reason === 'blocked' || record.health === 'unavailable' ? firstUnavailable : 1
   const climbed = Math.min(top, Math.max(record.rung + 1, atLeast))
-  const before = { ...record, reason, limitedStreak: 0 }
+  const after = draftOf(record, othersProbe(record, event), record.manual, nowMs)
+  after.reason = reason
+  after.limitedStreak = 0
   if (!event.capped) {
     const { health, durationMs } = policy.ladder[climbed - 1]
-    const struck = { ...before, ...strike(record, nowMs), rung: climbed }
-    return excluded(struck, event, health, durationMs, nowMs, policy)
+    strike(after, nowMs)
+    after.rung = climbed
+    return excluded(after, event, health, durationMs, nowMs, policy)
   }
   if (record.health === 'unavailable') {
     // A record may outlive the policy that made it: its rung may be beyond this ladder's top.
     const rung = Math.min(top, Math.max(record.rung, firstUnavailable))
     const { durationMs } = policy.ladder[rung - 1]
-    return excluded(before, event, 'unavailable', durationMs, nowMs, policy)
+    return excluded(after, event, 'unavailable', durationMs, nowMs, policy)
   }
   const durationMs = limitedMs(Math.min(climbed, lastLimited), policy)
-  return excluded(before, event, 'limited', durationMs, nowMs, policy)
+  return excluded(after, event, 'limited', durationMs, nowMs, policy)
 }
 
 /** So many rate limits in a row are a strike. */
@@ -198,33 +202,29 @@ function afterRateLimited(
   nowMs: number,
   policy: HealthPolicy,
 ): PairRecord {
-  const limitedStreak = Math.min(record.limitedStreak + 1, MOST_COUNTED)
+  const after = draftOf(record, othersProbe(record, event), record.manual, nowMs)
+  after.limitedStreak = Math.min(record.limitedStreak + 1, MOST_COUNTED)
+  after.reason = 'rate_limited'
   const askedMs = event.outcome.retryAfterMs ?? 0
   const retryMs = Math.min(MOST_RETRY_MS, Math.max(LEAST_RETRY_MS, Math.ceil(askedMs) || 0))
   let durationMs = Math.max(policy.rateLimitedMs, retryMs)
-  let after: PairRecord = { ...record, limitedStreak, reason: 'rate_limited' }
-  if (limitedStreak >= PATIENCE) {
+  if (after.limitedStreak >= PATIENCE) {
     const climbed = Math.min(record.rung + 1, lastLimitedRung(policy))
     durationMs = Math.max(durationMs, limitedMs(climbed, policy))
     if (!event.capped) {
-      const rung = record.health === 'unavailable' ? record.rung : Math.max(record.rung, climbed)
-      after = { ...after, ...strike(record, nowMs), rung }
+      strike(after, nowMs)
+      if (record.health !== 'unavailable') after.rung = Math.max(record.rung, climbed)
     }
   }
   const health = record.health === 'unavailable' ? 'unavailable' : 'limited'
   return excluded(after, event, health, durationMs, nowMs, policy)
 }
 
-/** What one more strike sets. */
-function strike(
-  record: PairRecord,
-  nowMs: number,
-): Pick<PairRecord, 'strikes' | 'strikeAtMs' | 'okStreak'> {
-  return {
-    strikes: Math.min(record.strikes + 1, MOST_COUNTED),
-    strikeAtMs: Math.max(record.strikeAtMs, nowMs),
-    okStreak: 0,
-  }
+/** One more strike. */
+function strike(draft: Draft, nowMs: number): void {
+  draft.strikes = Math.min(draft.strikes + 1, MOST_COUNTED)
+  draft.strikeAtMs = Math.max(draft.strikeAtMs, nowMs)
+  draft.okStreak = 0
 }
 
 /** How long a limited rung excludes; a ladder without one rests a pair as after a rate limit. */
@@ -232,25 +232,55 @@ function limitedMs(rung: number, policy: HealthPolicy): number {
   return rung < 1 ? policy.rateLimitedMs : policy.ladder[rung - 1].durationMs
 }
 
+/** Another lease's probe stays on its way: its pair gets no second one before it has ended. */
+function othersProbe({ probe }: PairRecord, event: OutcomeEvent): Probe | undefined {
+  return probe === undefined || probe.leaseId === event.leaseId ? undefined : probe
+}
+
 /** Enters an exclusion: a new epoch, a later end, never a milder state than one under way. */
 function excluded(
-  record: PairRecord,
+  draft: Draft,
   event: OutcomeEvent,
   health: 'limited' | 'unavailable',
   durationMs: number,
   nowMs: number,
   policy: HealthPolicy,
 ): PairRecord {
-  const epoch = raised(Math.max(record.epoch, event.epoch))
-  const untilMs = Math.max(
-    record.untilMs,
-    excludedUntilMs(nowMs, durationMs, policy, event.exit, event.domain, epoch),
-  )
-  const after: PairRecord = { ...record, health, epoch, untilMs }
-  // Another lease's probe stays on its way: its pair gets no second one before it has ended.
-  const { probe } = record
-  const own = probe !== undefined && (probe.leaseId === event.leaseId || nowMs >= probe.deadlineMs)
-  return kept(own ? withoutProbe(after) : after, nowMs, policy)
+  const epoch = raised(Math.max(draft.epoch, event.epoch))
+  const untilMs = excludedUntilMs(nowMs, durationMs, policy, event.exit, event.domain, epoch)
+  draft.health = health
+  draft.epoch = epoch
+  draft.untilMs = Math.max(draft.untilMs, untilMs)
+  return kept(draft, nowMs, policy)
+}
+
+type Draft = { -readonly [K in keyof PairRecord]: PairRecord[K] }
+
+/**
+ * The one copy that a transition makes of a record, to be changed and then `kept`; of the probe and the manual exclusion that it is to go on
+ * with, what has run out is left away. Field by field: spreads cost more than all the rest of the transition.
+ */
+function draftOf(
+  record: PairRecord,
+  probe: PairRecord['probe'],
+  manual: PairRecord['manual'],
+  nowMs: number,
+): Draft {
+  const draft: Draft = {
+    health: record.health,
+    rung: record.rung,
+    untilMs: record.untilMs,
+    epoch: record.epoch,
+    strikes: record.strikes,
+    strikeAtMs: record.strikeAtMs,
+    okStreak: record.okStreak,
+    limitedStreak: record.limitedStreak,
+    reason: record.reason,
+    forgetAtMs: record.forgetAtMs,
+  }
+  if (probe !== undefined && nowMs < probe.deadlineMs) draft.probe = probe
+  if (manual !== undefined && nowMs < manual.untilMs) draft.manual = manual
+  return draft
 }
 
 const MINUTE_MS = 60_000
@@ -258,35 +288,21 @@ const MINUTE_MS = 60_000
 const MOST_MINUTES = 0xffff_ffff
 
 /**
- * Drops what has run out, and sets from when the record says nothing: an hour after its newest event and all that it still
- * announces, strikes decayed. `policy` is null where the event gives no strike: what stood before stands.
+ * Sets from when a record says nothing: an hour after its newest event and all that it still announces, strikes decayed.
+ * `policy` is null where the event gives no strike: what stood before stands.
  */
-function kept(record: PairRecord, nowMs: number, policy: HealthPolicy | null): PairRecord {
-  const { untilMs, strikeAtMs, strikes, probe, manual } = record
+function kept(draft: Draft, nowMs: number, policy: HealthPolicy | null): PairRecord {
+  const { untilMs, strikeAtMs, strikes, probe, manual } = draft
   const probeMs = probe === undefined ? 0 : probe.deadlineMs
   const manualMs = manual === undefined ? 0 : manual.untilMs
   let forgetAtMs = Math.max(nowMs, untilMs, probeMs, manualMs) + LATE_REPORT_MS
-  if (policy === null) forgetAtMs = Math.max(forgetAtMs, record.forgetAtMs)
+  if (policy === null) forgetAtMs = Math.max(forgetAtMs, draft.forgetAtMs)
   else if (strikes > 0) {
     forgetAtMs = Math.max(
       forgetAtMs,
       Math.max(untilMs, strikeAtMs) + strikes * policy.strikeDecayMs,
     )
   }
-  // Field by field: a rest pattern costs more than all the rest of the transition.
-  const after: { -readonly [K in keyof PairRecord]: PairRecord[K] } = {
-    health: record.health,
-    rung: record.rung,
-    untilMs,
-    epoch: record.epoch,
-    strikes,
-    strikeAtMs,
-    okStreak: record.okStreak,
-    limitedStreak: record.limitedStreak,
-    reason: record.reason,
-    forgetAtMs: Math.min(Math.ceil(forgetAtMs / MINUTE_MS), MOST_MINUTES) * MINUTE_MS,
-  }
-  if (probe !== undefined && nowMs < probeMs) after.probe = probe
-  if (manual !== undefined && nowMs < manualMs) after.manual = manual
-  return after
+  draft.forgetAtMs = Math.min(Math.ceil(forgetAtMs / MINUTE_MS), MOST_MINUTES) * MINUTE_MS
+  return draft
 }

@@ -65,9 +65,9 @@ export class Exits {
     else this.#table.remove(exit)
   }
 
-  /** Calls back with every agent that names this exit by its exitIp; `hash` is the exit's. */
-  each(exit: string, hash: number, visit: (agent: number) => void): void {
-    const handle = this.#table.size === 0 ? -1 : this.#find(exit, hash)
+  /** Calls back with every agent that names this exit by its exitIp. */
+  each(exit: string, visit: (agent: number) => void): void {
+    const handle = this.#table.size === 0 ? -1 : this.#find(exit, hash32(exit))
     let agent = handle < 0 ? -1 : this.#firsts.get(handle) - 1
     while (agent >= 0) {
       const next = this.#link(agent, NEXT) - 1

@@ -95,11 +95,11 @@ export class Fleet {
     return range !== undefined && range.up.has(position & LOCAL_MASK)
   }
 
-  /** Calls back with every agent of an exit. */
-  eachOfExit(exit: string, visit: (agent: number) => void): void {
-    const hash = hash32(exit)
-    this.#exits.each(exit, hash, visit)
-    const own = this.#find(exit, hash)
+  /** Calls back with every agent of an exit. One that is `likely` called like the exit spares looking up the name. */
+  eachOfExit(exit: string, visit: (agent: number) => void, likely: number = -1): void {
+    const isKnown = likely >= 0 && this.agents.get(likely)?.id === exit
+    this.#exits.each(exit, visit)
+    const own = isKnown ? likely : this.find(exit)
     if (own >= 0 && this.agents.get(own)?.exitIp === undefined) visit(own)
   }
 

@@ -94,11 +94,11 @@ export class View<R> {
     return this.#judge.nextMs(record, this.#nowMs)
   }
 
-  /** Takes in what the store says of an exit now. O(agents of the exit * log n). */
-  apply(exit: string, record: R | null, nowMs: number): void {
+  /** Takes in what the store says of an exit now. O(agents of the exit * log n). An `agent` that may be the exit's own spares a look-up. */
+  apply(exit: string, record: R | null, nowMs: number, agent: number = -1): void {
     this.#advance(nowMs)
     this.#book.set(this.domain, exit, record, nowMs)
-    this.#mark(exit, record)
+    this.#mark(exit, record, agent)
   }
 
   /** Whether something has fallen due. */
@@ -235,13 +235,14 @@ export class View<R> {
     this.dead = NONE_DEAD
   }
 
-  #mark(exit: string, record: R | null): void {
+  #mark(exit: string, record: R | null, likely: number = -1): void {
     const phase = record === null ? 'available' : this.#judge.phase(record, this.#nowMs)
     if (phase === 'available' && this.excluded.size === 0) return
     const fleet = this.#fleet
-    fleet.eachOfExit(exit, (agent) => {
+    const place = (agent: number): void => {
       if (fleet.isUp(agent) && this.#put(agent, phase, record)) this.#review(fleet.placeOf(agent))
-    })
+    }
+    fleet.eachOfExit(exit, place, likely)
   }
 
   #put(agent: number, phase: Phase, record: R | null): boolean {

@@ -86,7 +86,9 @@ export class Reporter<M extends Mode> {
     nowMs: number,
   ): Promise<Settled> {
     const settled = await answer
-    await this.#follow(lease, outcome, settled, view, nowMs)
+    // The answer is for the view that was asked about: another may have taken its place meanwhile.
+    const isSame = view !== undefined && view === this.#views.ready(lease.domain)
+    await this.#follow(lease, outcome, settled, isSame ? view : undefined, nowMs)
     return settled
   }
 
@@ -108,10 +110,7 @@ export class Reporter<M extends Mode> {
       const share = meanMs === 0 ? 1 : LATENCY_SHARE
       fleet.loads.setLatency(agent, meanMs + (latencyMs - meanMs) * share)
     }
-    // The answer is for the view that was asked about: another may have taken its place meanwhile.
-    if (view !== undefined && view === this.#views.ready(lease.domain)) {
-      this.#views.absorb(view, settled.changes, nowMs)
-    }
+    if (view !== undefined) this.#views.absorb(view, settled.changes, nowMs, agent)
     if (events.report.hasSubscribers) events.report.publish({ lease, outcome, settled })
     if (settled.changed && events.transition.hasSubscribers) {
       events.transition.publish({ domain: lease.domain, exit: lease.exit, record: settled.record })

@@ -117,8 +117,11 @@ export class Views {
     })
   }
 
-  /** Takes in what the store says changed. An answer that a later one has overtaken is passed over. */
-  absorb(view: View<PairRecord>, changes: Changes, nowMs: number): void {
+  /**
+   * Takes in what the store says changed. An answer that a later one has overtaken is passed over. `agent` (or -1) is the one that the
+   * answer is about: its exit's agents need not be looked up by name.
+   */
+  absorb(view: View<PairRecord>, changes: Changes, nowMs: number, agent: number = -1): void {
     view.catchUp(nowMs)
     const isStandIn = changes.version === 0 && !changes.reset
     // An incident may end by silence alone, which changes no version.
@@ -128,7 +131,8 @@ export class Views {
     else if (changes.reset) view.reset()
     else if (!isStandIn && changes.version <= view.version) return
     for (const { exit, record } of changes.changes) {
-      view.apply(exit, changes.lost === true ? join(view.recordOf(exit), record) : record, nowMs)
+      const now = changes.lost === true ? join(view.recordOf(exit), record) : record
+      view.apply(exit, now, nowMs, agent)
     }
     // What stands in for the store has no versions: the view's stay the store's.
     if (!isStandIn) view.version = changes.version

@@ -121,11 +121,16 @@ export class MemoryHealth {
     if (changed) this.#pairs.makeRoom(found, nowMs)
     if (slot >= 0) this.#leases.free(slot)
     const pairDomain = known ?? this.#pairs.addDomain(domain, nowMs)
+    const isFollowed = viewVersion === pairDomain.version
     this.#pairs.setWatch(pairDomain, watch, nowMs)
     if (changed) this.#pairs.write(found, exit, pairDomain, after as PairRecord)
     const breaker = this.#trip(request, nowMs)
     const kind = stale ? 'stale' : 'applied'
-    return this.#settled(kind, changed, after, breaker, pairDomain, viewVersion, nowMs)
+    if (!changed || !isFollowed)
+      return this.#settled(kind, changed, after, breaker, pairDomain, viewVersion, nowMs)
+    // Who has seen all before needs this one change alone: it is not read again.
+    const changes = this.#pairs.newest(pairDomain, exit, after as PairRecord, nowMs)
+    return { kind, changed, record: after, breaker, changes }
   }
 
   exclude(exit: string, domain: string, untilMs: number, nowMs: number): void {

@@ -115,6 +115,13 @@ export class Pairs {
     return this.#records.size === 0 ? 0 : this.#records.sweep(steps, nowMs, this.#domains)
   }
 
+  /** What a view needs that has seen all but the record just written. */
+  newest(domain: Domain, exit: string, record: PairRecord, nowMs: number): Changes {
+    const { version, watch } = domain
+    const incident = watch === null ? null : viewOf(incidentAt(watch, nowMs))
+    return { version, reset: false, changes: [{ exit, record }], incident }
+  }
+
   /** What a view that has seen a version needs. O(changes), and free when there are none. */
   changes(domain: Domain | undefined, sinceVersion: number, nowMs: number): Changes {
     if (domain === undefined) return sinceVersion === 0 ? NOTHING : START_ANEW
