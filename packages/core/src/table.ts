@@ -1,6 +1,8 @@
 const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
+const LINK = 0
+const HASH = 1
 
 /** So many are looked up together: what they read should still be near when it is used. */
 export const AHEAD = 256
@@ -11,15 +13,17 @@ export const AHEAD = 256
  * `for (let h = table.first(hash); h >= 0; h = table.next(h)) if (table.hashOf(h) === hash && ...) return h`.
  * An owner who can give hashes again (of any handle that is in the table) spares keeping them; a bucket then has marks of what is in it,
  * so that `mayHold` turns down nine in ten of the unknown without a look at the chain.
+ * A handle's link, its hash and what its owner keeps of it stand side by side: a step along a chain waits for memory once.
  * Handles are small and reused. 4 bytes a handle, 4 for its hash or 1 for marks, and 2 for its bucket; O(1), the slowest call included.
  */
 export class HandleTable {
   /** Per bucket: its first handle plus one, or 0. */
   readonly #heads: Uint32Array[] = [new Uint32Array(CHUNK)]
-  /** Per handle: the next of its bucket (or of the free ones) plus one. */
-  readonly #links: Uint32Array[] = []
-  /** Per handle: its hash, where they are kept. */
-  readonly #hashes: Uint32Array[] = []
+  /**
+   * By handle, 1,024 a chunk, a row: the next of its bucket (or of the free ones) plus one; its hash, where they are kept; the owner's words.
+   */
+  readonly rows: Uint32Array[] = []
+  readonly #words: number
   readonly #ownersHash: ((handle: number) => number) | null
   /** Per bucket, where hashes are not kept: one bit of 16 for each handle, by the hash's highest bits. */
   readonly #marks: Uint16Array[] = []
@@ -32,8 +36,10 @@ export class HandleTable {
   /** A sum of no meaning: what came to nothing the engine would not read. */
   ahead = 0
 
-  constructor(hashOf: ((handle: number) => number) | null = null) {
+  /** With `hashOf` an owner gives the hashes; of each row, `words` are its own, after the table's. */
+  constructor(hashOf: ((handle: number) => number) | null = null, words: number = 0) {
     this.#ownersHash = hashOf
+    this.#words = words + (hashOf === null ? 2 : 1)
     if (hashOf !== null) this.#marks.push(new Uint16Array(CHUNK))
   }
 
@@ -58,12 +64,12 @@ export class HandleTable {
   }
 
   next(handle: number): number {
-    return this.#links[handle >>> CHUNK_BITS][handle & IN_CHUNK] - 1
+    return this.rows[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + LINK] - 1
   }
 
   hashOf(handle: number): number {
     if (this.#ownersHash !== null) return this.#ownersHash(handle)
-    return this.#hashes[handle >>> CHUNK_BITS][handle & IN_CHUNK]
+    return this.rows[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + HASH]
   }
 
   /**
@@ -100,12 +106,11 @@ export class HandleTable {
     if (handle >= 0) this.#free = this.next(handle) + 1
     else {
       handle = this.#handles++
-      if ((handle & IN_CHUNK) === 0) {
-        this.#links.push(new Uint32Array(CHUNK))
-        if (this.#ownersHash === null) this.#hashes.push(new Uint32Array(CHUNK))
-      }
+      if ((handle & IN_CHUNK) === 0) this.rows.push(new Uint32Array(CHUNK * this.#words))
     }
-    if (this.#ownersHash === null) this.#hashes[handle >>> CHUNK_BITS][handle & IN_CHUNK] = hash
+    if (this.#ownersHash === null) {
+      this.rows[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + HASH] = hash
+    }
     this.#push(hash, handle)
     return handle
   }
@@ -131,7 +136,7 @@ export class HandleTable {
   }
 
   #setNext(handle: number, next: number): void {
-    this.#links[handle >>> CHUNK_BITS][handle & IN_CHUNK] = next + 1
+    this.rows[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + LINK] = next + 1
   }
 
   #push(hash: number, handle: number): void {

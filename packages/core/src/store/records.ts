@@ -10,19 +10,20 @@ const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
 
-// A chunk's columns lie side by side, so that a record is one or two cache lines, and growth is one chunk at a time.
-const WORDS = 9
-const EXIT = 0
-const DOMAIN = 1
-const FORGET_MINUTE = 2
+// A record's words stand behind its link in the table, so that it is one or two cache lines, and growth is one chunk at a time.
+const OWN_WORDS = 9
+const WORDS = OWN_WORDS + 1
+const EXIT = 1
+const DOMAIN = 2
+const FORGET_MINUTE = 3
 /** How long before the record is forgotten its untilMs is (or its manual exclusion's), and its strikeAtMs; NEVER for an instant of 0. */
-const UNTIL_BACK = 3
-const STRIKE_BACK = 4
+const UNTIL_BACK = 4
+const STRIKE_BACK = 5
 /** The lowest 32 bits: enough to tell how many changes ago it was. */
-const VERSION = 5
-const BEFORE = 6
-const AFTER = 7
-const BITS = 8
+const VERSION = 6
+const BEFORE = 7
+const AFTER = 8
+const BITS = 9
 
 // What is small shares a word: health 2 bits, reason 2, flags 3, rung 5, okStreak 4, strikes 8, limitedStreak 8.
 const HEALTHS: readonly Health[] = ['available', 'limited', 'unavailable']
@@ -63,8 +64,9 @@ export class Records {
   /** Records of each exit, by its handle. */
   readonly #uses: Uint32Array[] = []
   readonly #chunks: Chunk[] = []
-  readonly #table = new HandleTable((handle) =>
-    pairHash(this.#exits.hashOf(this.#word(handle, EXIT)), this.#word(handle, DOMAIN)),
+  readonly #table = new HandleTable(
+    (handle) => pairHash(this.#exits.hashOf(this.#word(handle, EXIT)), this.#word(handle, DOMAIN)),
+    OWN_WORDS,
   )
   #cursor = 0
   /** The exit that was asked for last, its hash, and its handle once that was looked for: one decision asks for the same one several times. */
@@ -99,7 +101,7 @@ export class Records {
     const exitHandle = this.#useExit(exit)
     const handle = this.#table.add(pairHash(this.#askedHash, domain.handle))
     if (handle >>> CHUNK_BITS === this.#chunks.length) {
-      const words = new Uint32Array(CHUNK * WORDS)
+      const words = this.#table.rows[handle >>> CHUNK_BITS]
       this.#chunks.push({ words, epochs: new Uint16Array(CHUNK), aside: null })
     }
     const { words } = this.#chunks[handle >>> CHUNK_BITS]
