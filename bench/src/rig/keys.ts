@@ -89,6 +89,17 @@ export function keyNames(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `ak_live_${String(i).padStart(7, '0')}`)
 }
 
+/**
+ * The same, flat and in no need of another's memory, as they would come off a socket. Those that are
+ * put together are flattened when they are first read, by whom they are counted against.
+ */
+export function flatKeyNames(count: number): string[] {
+  const bytes = Buffer.from(keyNames(count).join(''))
+  return Array.from({ length: count }, (_, i) =>
+    bytes.toString('latin1', i * KEY_BYTES, (i + 1) * KEY_BYTES),
+  )
+}
+
 function callsOf<Limiter>(limiter: Limiter, keys: string[], order: Uint32Array): Calls<Limiter> {
   return { limiter, keys, order, at: 0, allowed: 0, made: 0 }
 }

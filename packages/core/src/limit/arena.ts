@@ -14,13 +14,13 @@ const SEGMENT_WORDS = 1 << ARENA_BITS
  */
 export class Arena {
   readonly segments: Uint32Array[] = []
-  /** Per segment a bit for each block that is free, by its number in the tree of halves. */
-  readonly #freeBits: Uint32Array[] = []
+  /** Per segment a bit for each two halves of a block: whether one of them, and only one, is free. */
+  readonly #oddBits: Uint32Array[] = []
   /** Per class: address + 1 of its first free block; 0 for none. Their two words link the others. */
   readonly #first: Float64Array = new Float64Array(ARENA_BITS + 1)
 
   get bytes(): number {
-    return this.segments.length * (SEGMENT_WORDS * 4 + SEGMENT_WORDS / 16)
+    return this.segments.length * (SEGMENT_WORDS * 4 + SEGMENT_WORDS / 32)
   }
 
   /** The address of a block of 2^k words; its content is arbitrary. */
@@ -30,7 +30,7 @@ export class Arena {
     if (from > ARENA_BITS) {
       from = ARENA_BITS
       this.segments.push(new Uint32Array(SEGMENT_WORDS))
-      this.#freeBits.push(new Uint32Array(SEGMENT_WORDS / 64))
+      this.#oddBits.push(new Uint32Array(SEGMENT_WORDS / 128))
       this.#link((this.segments.length - 1) * SEGMENT_WORDS, from)
     }
     const address = this.#first[from] - 1
@@ -46,7 +46,8 @@ export class Arena {
     while (size < ARENA_BITS) {
       const offset = block & ARENA_MASK
       const buddy = block - offset + (offset ^ (1 << size))
-      if (!this.#isFree(buddy, size)) break
+      // This half is not free yet: where one of the two is, it is the other.
+      if (!this.#isOneFree(block, size)) break
       this.#unlink(buddy, size)
       if (buddy < block) block = buddy
       size++
@@ -54,9 +55,9 @@ export class Arena {
     this.#link(block, size)
   }
 
-  #isFree(address: number, k: number): boolean {
-    const number = blockNumber(address, k)
-    return ((this.#freeBits[address >>> ARENA_BITS][number >>> 5] >>> (number & 31)) & 1) === 1
+  #isOneFree(address: number, k: number): boolean {
+    const number = pairNumber(address, k)
+    return ((this.#oddBits[address >>> ARENA_BITS][number >>> 5] >>> (number & 31)) & 1) === 1
   }
 
   /** Puts a block first in its class: word 0 names the next one, word 1 the one before. */
@@ -68,8 +69,7 @@ export class Arena {
     words[offset + 1] = 0
     if (next !== 0) this.#setWord(next - 1, 1, address + 1)
     this.#first[k] = address + 1
-    const number = blockNumber(address, k)
-    this.#freeBits[address >>> ARENA_BITS][number >>> 5] |= 1 << (number & 31)
+    this.#turn(address, k)
   }
 
   #unlink(address: number, k: number): void {
@@ -80,8 +80,12 @@ export class Arena {
     if (next !== 0) this.#setWord(next - 1, 1, before)
     if (before === 0) this.#first[k] = next
     else this.#setWord(before - 1, 0, next)
-    const number = blockNumber(address, k)
-    this.#freeBits[address >>> ARENA_BITS][number >>> 5] &= ~(1 << (number & 31))
+    this.#turn(address, k)
+  }
+
+  #turn(address: number, k: number): void {
+    const number = pairNumber(address, k)
+    this.#oddBits[address >>> ARENA_BITS][number >>> 5] ^= 1 << (number & 31)
   }
 
   #setWord(address: number, word: number, value: number): void {
@@ -89,7 +93,10 @@ export class Arena {
   }
 }
 
-/** Blocks of a segment as the nodes of a binary tree: 1 is the whole, 2 and 3 its halves, and on. */
-function blockNumber(address: number, k: number): number {
-  return (1 << (ARENA_BITS - k)) + ((address & ARENA_MASK) >>> k)
+/**
+ * Blocks of a segment as the nodes of a binary tree: 1 is the whole, 2 and 3 its halves, and on; and
+ * two halves by the node that they are halves of.
+ */
+function pairNumber(address: number, k: number): number {
+  return ((1 << (ARENA_BITS - k)) + ((address & ARENA_MASK) >>> k)) >>> 1
 }

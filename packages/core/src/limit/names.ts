@@ -10,11 +10,12 @@ import type { Slots } from './slots.ts'
 
 const { CHAIN, CHECK, HASH, SLOT_BITS, SLOT_MASK } = layout
 
-/** log2 of the cache's entries, at first and at most: 8 bytes each, and small enough for L2. */
-const NEAR_BITS = 7
-const MOST_NEAR_BITS = 15
+/** log2 of the cache's pairs of entries, at first and at most: 16 bytes each, small enough for L2. */
+const NEAR_BITS = 6
+const MOST_NEAR_BITS = 14
 /** With more keys most calls would miss the cache, and pay for having asked it. */
 const MOST_NEAR_KEYS = 1 << 16
+const NO_NEAR = new Int32Array(0)
 
 /**
  * The keys of slots. The table is linear hashing (W. Litwin, 1980): it splits one bucket for each
@@ -35,9 +36,15 @@ export class SlotNames {
   /** Buckets are mask + 1 + split: those below `split` are halved already. */
   #mask = 15
   #split = 0
-  /** Pairs of a tag and the slot where its key was found last. */
-  #near = new Int32Array(2 << NEAR_BITS)
+  /**
+   * Twice a tag and the slot where its key was found last: with one place for each, two keys of
+   * ten thousand's most frequent ones often kept driving each other out.
+   */
+  #near = new Int32Array(4 << NEAR_BITS)
+  /** 0 once there have been too many keys for the cache. */
   #nearBits = NEAR_BITS
+  /** With more keys than this the cache grows, or goes. */
+  #nearKeys = 1 << NEAR_BITS
 
   constructor(slots: Slots, seed: number) {
     this.#slots = slots
@@ -52,19 +59,25 @@ export class SlotNames {
   /** The key's slot, or 0. `hint`: where it was when the caller last looked, or 0. */
   find(key: string, hint: number): number {
     if (hint !== 0 && this.of(hint) === key) return hint
-    return this.size > MOST_NEAR_KEYS ? this.#search(key) : this.#seek(key)
+    return this.#nearBits === 0 ? this.#search(key) : this.#seek(key)
   }
 
   #seek(key: string): number {
     const tag = tagOf(key)
     const near = this.#near
-    const at = (tag >>> (32 - this.#nearBits)) << 1
+    const at = (tag >>> (32 - this.#nearBits)) << 2
     if (near[at] === tag) {
       const slot = near[at + 1]
       if (this.of(slot) === key) return slot
     }
+    if (near[at + 2] === tag) {
+      const slot = near[at + 3]
+      if (this.of(slot) === key) return slot
+    }
     const slot = this.#search(key)
     if (slot !== 0) {
+      near[at + 2] = near[at]
+      near[at + 3] = near[at + 1]
       near[at] = tag
       near[at + 1] = slot
     }
@@ -81,10 +94,20 @@ export class SlotNames {
     words[start + CHECK] = this.#print.check
     this.#link(slot)
     if (++this.size > this.#mask + 1 + this.#split) this.#splitNext()
-    if (this.size > 1 << (this.#nearBits - 1) && this.#nearBits < MOST_NEAR_BITS) {
-      this.#nearBits += 2
-      this.#near = new Int32Array(2 << this.#nearBits)
+    if (this.size > this.#nearKeys) this.#resizeNear()
+  }
+
+  /** The cache follows the keys in steps of four, and goes where they are too many for it. */
+  #resizeNear(): void {
+    if (this.size > MOST_NEAR_KEYS) {
+      this.#nearBits = 0
+      this.#nearKeys = Infinity
+      this.#near = NO_NEAR
+      return
     }
+    this.#nearBits += 2
+    this.#near = new Int32Array(4 << this.#nearBits)
+    this.#nearKeys = this.#nearBits < MOST_NEAR_BITS ? 1 << this.#nearBits : MOST_NEAR_KEYS
   }
 
   /** Makes room for a slot's key. */

@@ -5,17 +5,20 @@ const SEGMENT_BITS = 14
 const SEGMENT_RECORDS = 1 << SEGMENT_BITS
 const IN_SEGMENT = SEGMENT_RECORDS - 1
 const FIRST_RECORDS = 64
+/** What a segment after the first starts with: fewer would be copied too often. */
+const NEXT_RECORDS = 1 << 11
 
 /**
- * Records of 32-bit words by number, from 0 on. The first segment doubles until it is whole, the
- * others come whole and are never copied: small for few, without a pause for millions. Segments are
- * large, for of a thousand small ones each look-up misses the processor's caches once more, for the
- * segment's own address.
+ * Records of 32-bit words by number, from 0 on. The last segment doubles until it is whole, those
+ * before it are whole and never copied: at most half of one segment is empty, and no copy is of more
+ * than half of one, so that millions grow without a pause. Segments are large, for of a thousand
+ * small ones each look-up misses the processor's caches once more, for the segment's own address.
  */
 export class Records {
   readonly #width: number
   readonly #segments: Uint32Array[]
-  /** Records that there is room for. */
+  /** Records that there is room for: in whole segments, and in all. */
+  #wholeRoom = 0
   #room = FIRST_RECORDS
 
   constructor(width: number) {
@@ -30,15 +33,18 @@ export class Records {
   /** Makes room for the record after the last one: it is zero. Words held from before are stale. */
   reserve(record: number): void {
     if (record < this.#room) return
-    if (this.#room < SEGMENT_RECORDS) {
-      const words = new Uint32Array(this.#room * 2 * this.#width)
-      words.set(this.#segments[0])
-      this.#segments[0] = words
-      this.#room *= 2
+    const last = this.#segments.length - 1
+    const records = this.#room - this.#wholeRoom
+    if (records < SEGMENT_RECORDS) {
+      const words = new Uint32Array(records * 2 * this.#width)
+      words.set(this.#segments[last])
+      this.#segments[last] = words
+      this.#room += records
       return
     }
-    this.#segments.push(new Uint32Array(SEGMENT_RECORDS * this.#width))
-    this.#room += SEGMENT_RECORDS
+    this.#wholeRoom = this.#room
+    this.#segments.push(new Uint32Array(NEXT_RECORDS * this.#width))
+    this.#room += NEXT_RECORDS
   }
 
   /** The segment that holds a record's words. */
