@@ -25,8 +25,9 @@ export const limits = [
   {
     name: 'cached-slot-unproved',
     file: `${LIMIT}/names.ts`,
-    find: 'if (this.of(slot) === key) return slot',
-    replace: 'if (slot !== 0) return slot',
+    find: 'if (near[at] === tag) {\n      const slot = near[at + 1]\n      if (this.of(slot) === key) return slot',
+    replace:
+      'if (near[at] === tag) {\n      const slot = near[at + 1]\n      if (slot !== 0) return slot',
     why: 'two keys that look alike share a limit',
     tests: ['test/core/limit/names.test.ts'],
   },

@@ -12,6 +12,9 @@ import { rewriteWith, rewriteWithout } from './rewrite.ts'
 const { ARENA_BITS, ARENA_MASK, BASE_STEP_MS, MOST_OFFSET } = layout
 const { BLOCK, CLASS, META, NEWEST, PAIRS, RING, SUM } = layout
 
+/** log2 of the largest block, in words, that an empty log keeps: a line of the processor's caches. */
+const MOST_KEPT = 4
+
 export class HitLogs {
   readonly arena: Arena = new Arena()
   /** How many of the oldest entries the last `used` found expired. */
@@ -134,17 +137,17 @@ export class HitLogs {
     const { atMs } = this
     const ring = words[start + RING]
     const count = (ring & 0xffff) - dead
+    const meta = words[start + META]
+    const size = meta & CLASS
     if (count === 0) {
-      this.clear(words, start)
       const step = Math.floor(atMs / BASE_STEP_MS)
       words[start + META] = step << 5
       words[start + RING] = 1
       words[start + SUM] = cost
       words[start + NEWEST] = atMs - step * BASE_STEP_MS
+      if (size !== 0) this.#keepBlock(words, start, meta, cost, pairs)
       return
     }
-    const meta = words[start + META]
-    const size = meta & CLASS
     const at = atMs - (meta >>> 5) * BASE_STEP_MS
     const newest = words[start + NEWEST]
     if (size === 0) {
@@ -181,6 +184,30 @@ export class HitLogs {
       block[next + 1] = block[last + 1] + cost
       words[start + RING] = ((head << 16) | (count + 1)) >>> 0
     }
+  }
+
+  /**
+   * Gives a log that began anew its old block again where it is small and fits: keys that come a few
+   * times in a window would else take a block and give it back in each.
+   */
+  #keepBlock(words: Uint32Array, start: number, old: number, cost: number, pairs: boolean): void {
+    const size = old & CLASS
+    const address = words[start + BLOCK]
+    if (size > MOST_KEPT || ((old & PAIRS) !== 0) !== pairs || (!pairs && cost > 1 << size)) {
+      this.arena.give(address, size)
+      return
+    }
+    const block = this.arena.segments[address >>> ARENA_BITS]
+    const offset = address & ARENA_MASK
+    const at = words[start + NEWEST]
+    words[start + META] |= old & (PAIRS | CLASS)
+    if (pairs) {
+      block[offset] = at
+      block[offset + 1] = cost
+      return
+    }
+    words[start + RING] = cost
+    for (let i = 0; i < cost; i++) block[offset + i] = at
   }
 
   /** Apart from `add`, whose every call would else allocate the instant that this one hands on. */
