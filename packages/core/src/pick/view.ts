@@ -268,7 +268,7 @@ export class View<R> {
     // While no square is dead, so small a set can't have emptied this place.
     if (this.dead.size === 0 && this.excluded.size < place.up) return
     if (this.healthyAt(place) > 0) this.#revive(cell)
-    else if (!this.#lives(cell)) this.#bury(cell)
+    else if (this.excluded.size >= cell.up && !this.#lives(cell)) this.#bury(cell)
   }
 
   /** Whether somebody in a square is healthy. Squares that are marked as dead are not looked into. */
@@ -297,6 +297,8 @@ export class View<R> {
     for (let cell = leaf; cell.parent !== null; cell = cell.parent) {
       const { parent } = cell
       if (cell.up >= LEAST_MARKED) this.#markDead(cell, parent)
+      // Fewer than its agents are excluded: one of them is healthy.
+      if (this.excluded.size < parent.up) return
       const mask = this.dead.get(parent) ?? 0
       for (const kid of parent.kids) {
         if (kid === cell || kid.up === 0 || (mask & bitOf(kid)) !== 0) continue
