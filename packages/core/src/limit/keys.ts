@@ -87,9 +87,21 @@ export class KeyTable {
 
   /** Makes a slot the most recent. Not for lanes: they are in no list. */
   touch(slot: number): void {
-    if (slot === this.#head) return
-    this.#unlink(slot)
-    this.#linkFirst(slot)
+    const head = this.#head
+    if (slot === head) return
+    // As #unlink and #linkFirst do, but this comes with each admission, and neither end is missing.
+    const { slots } = this
+    const words = slots.wordsOf(slot)
+    const start = slots.startOf(slot)
+    const prev = words[start + PREV]
+    const next = words[start + NEXT]
+    slots.wordsOf(prev)[slots.startOf(prev) + NEXT] = next
+    if (next === 0) this.#tail = prev
+    else slots.wordsOf(next)[slots.startOf(next) + PREV] = prev
+    words[start + PREV] = 0
+    words[start + NEXT] = head
+    slots.wordsOf(head)[slots.startOf(head) + PREV] = slot
+    this.#head = slot
   }
 
   /** Frees the key's own slot; what it holds must have been freed before. */

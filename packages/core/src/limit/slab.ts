@@ -11,6 +11,7 @@ import { effectiveMs } from './window.ts'
 
 const { BASE_STEP_MS, META, NEWEST, WINDOW } = layout
 const MOST_UNITS = UNIT_LIMIT
+const NO_WORDS = new Uint32Array(0)
 
 /**
  * What `Gate` asks of the keys of one policy name. Results of a check stay in fields:
@@ -70,6 +71,9 @@ export class ExactSlab implements Slab<ExactPolicy> {
    * For how long hits count: the policy's window, the slot's own if that is shorter, or the lane's.
    */
   #countsMs = 0
+  /** The words of the slot or lane, and where it starts in them. */
+  #words: Uint32Array = NO_WORDS
+  #start = 0
 
   constructor(maxKeys: number, seed: number) {
     this.keys = new KeyTable(maxKeys, seed, (slot) => this.#idleAtMs(slot))
@@ -101,9 +105,8 @@ export class ExactSlab implements Slab<ExactPolicy> {
     const countsMs = this.#countsMs
     this.resetAtMs = this.#lastMs + countsMs
     if (cost > limit) return -1
-    const { slots } = this.keys
-    const words = slots.wordsOf(this.slot)
-    const start = slots.startOf(this.slot)
+    const words = this.#words
+    const start = this.#start
     const baseMs = (words[start + META] >>> 5) * BASE_STEP_MS
     return this.#logs.expiry(words, start, this.#dead, cost - left) - (nowMs - baseMs - countsMs)
   }
@@ -123,8 +126,8 @@ export class ExactSlab implements Slab<ExactPolicy> {
     logs.atMs = quantumMs === 1 ? nowMs : effectiveMs(nowMs, quantumMs)
     if (this.slot === 0) this.#claim(key, logs.atMs + windowMs)
     else if (!this.lane) keys.touch(this.slot)
-    const words = keys.slots.wordsOf(this.slot)
-    const start = keys.slots.startOf(this.slot)
+    const words = this.#words
+    const start = this.#start
     words[start + WINDOW] = windowMs
     const pairs = this.lane || quantumMs !== 1 || policy.limit > MOST_UNITS
     logs.add(words, start, this.#dead, this.#used, cost, pairs)
@@ -163,9 +166,9 @@ export class ExactSlab implements Slab<ExactPolicy> {
   }
 
   #read(slot: number): void {
-    const { slots } = this.keys
-    const words = slots.wordsOf(slot)
-    const start = slots.startOf(slot)
+    this.#point(slot)
+    const words = this.#words
+    const start = this.#start
     const ownMs = words[start + WINDOW]
     if (ownMs < this.#countsMs || this.lane) this.#countsMs = ownMs
     const baseMs = (words[start + META] >>> 5) * BASE_STEP_MS
@@ -178,8 +181,17 @@ export class ExactSlab implements Slab<ExactPolicy> {
     const { keys } = this
     this.slot = keys.claim(key, this.nowMs, idleMs)
     this.lane = keys.isLane(this.slot)
-    this.#logs.clear(keys.slots.wordsOf(this.slot), keys.slots.startOf(this.slot))
+    this.#point(this.slot)
+    this.#logs.clear(this.#words, this.#start)
     this.#dead = 0
+  }
+
+  #point(slot: number): void {
+    const { slots } = this.keys
+    const words = slots.wordsOf(slot)
+    // Mostly the same ones, and to write an object's reference costs more than to compare it.
+    if (words !== this.#words) this.#words = words
+    this.#start = slots.startOf(slot)
   }
 
   /** When nothing of the slot counts any more, by the window of its last admitted call. */
@@ -192,8 +204,7 @@ export class ExactSlab implements Slab<ExactPolicy> {
 
   /** The window that a lane remembers after an admission: while it is live, the longest. */
   #keptMs({ windowMs }: ExactPolicy): number {
-    const { slots } = this.keys
-    const laneMs = slots.wordsOf(this.slot)[slots.startOf(this.slot) + WINDOW]
+    const laneMs = this.#words[this.#start + WINDOW]
     return laneMs > windowMs ? laneMs : windowMs
   }
 }
