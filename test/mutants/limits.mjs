@@ -23,6 +23,22 @@ export const limits = [
     tests: ['test/core/scheduler/key.test.ts'],
   },
   {
+    name: 'kept-block-counts-one',
+    file: `${LIMIT}/hits.ts`,
+    find: 'words[start + RING] = cost\n    for',
+    replace: 'for',
+    why: 'a log that begins anew in its old block counts a call of several as one',
+    tests: ['test/core/limit/twin.test.ts'],
+  },
+  {
+    name: 'halves-joined-when-taken',
+    file: `${LIMIT}/arena.ts`,
+    find: 'if (!this.#isOneFree(block, size)) break',
+    replace: '',
+    why: 'a block is joined with a half that is in use',
+    tests: ['test/core/limit/arena.test.ts'],
+  },
+  {
     name: 'cached-slot-unproved',
     file: `${LIMIT}/names.ts`,
     find: 'if (near[at] === tag) {\n      const slot = near[at + 1]\n      if (this.of(slot) === key) return slot',
