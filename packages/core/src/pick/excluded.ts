@@ -6,7 +6,7 @@ import { COUNTRY_SHIFT, LOCAL_MASK, Runs } from './runs.ts'
 export { COUNTRY_SHIFT, LOCAL_MASK } from './runs.ts'
 
 /** Beyond this share of a country's range, and this many, a bitmap is kept as well: it counts and selects faster. */
-const DENSE_SHARE = 1 / 128
+const DENSE_SHARE = 1 / 256
 const LEAST_DENSE = 32
 
 /**
@@ -59,7 +59,9 @@ export class PositionSet extends Runs {
   /** How many are in a country. */
   countIn(country: number): number {
     if (this.#counts !== null) return this.#counts.of(country)
-    return this.size === 0 ? 0 : this.count(country * 0x1000000, (country + 1) * 0x1000000)
+    if (this.size === 0) return 0
+    const from = this.shortBelow(country * 0x1000000, 0, this.size)
+    return this.shortBelow((country + 1) * 0x1000000, from, this.size) - from
   }
 
   /** How many are in the countries below one. */
@@ -101,6 +103,11 @@ export class PositionSet extends Runs {
   selectOutside(all: CountedBits, country: number, k: number): number {
     const dense = this.#denseIn(country)
     if (dense !== undefined) return selectDifference(all, dense, k)
+    if (this.#counts === null && this.size > 0) {
+      const from = this.shortBelow(country * 0x1000000, 0, this.size)
+      const to = this.shortBelow((country + 1) * 0x1000000, from, this.size)
+      return all.select(from === to ? k : k + this.shortBefore(all, from, to, k))
+    }
     const count = this.countIn(country)
     return all.select(count === 0 ? k : k + this.countBefore(all, country * 0x1000000, count, k))
   }

@@ -1,5 +1,10 @@
 // hot path: where an exclusion is written and found.
 import { ExpiryHeap } from './expiry.ts'
+import type { CountedBits } from './positions.ts'
+
+/** A position: the index of a country in the high byte, a place in its range in the low 24 bits. */
+export const COUNTRY_SHIFT = 24
+export const LOCAL_MASK = 0xffffff
 
 /** Positions of one run at most: finding, moving and looking for the earliest all stay within a few cache lines. */
 export const MOST = 128
@@ -19,17 +24,36 @@ export function earliestOf({ words, least }: Run): number {
   return words[(words.length >>> 1) + least]
 }
 
-/** Where a position is in a run, or would be. */
-export function lowerBound(run: Run, position: number): number {
+/** Where a position is in a run, or would be; it is known to be from `least` to `most`. */
+export function lowerBound(run: Run, position: number, least = 0, most: number = run.size): number {
   const { words } = run
-  let low = 0
-  let high = run.size
+  let low = least
+  let high = most
   while (low < high) {
     const middle = (low + high) >>> 1
     if (words[middle] < position) low = middle + 1
     else high = middle
   }
   return low
+}
+
+/** The first place from `low` to below `high` that stands after the k-th that `all` has and the run has not; `passed` more stand before the run. */
+export function firstAfter(
+  { words }: Run,
+  low: number,
+  high: number,
+  passed: number,
+  all: CountedBits,
+  k: number,
+): number {
+  let least = low
+  let most = high
+  while (least < most) {
+    const middle = (least + most) >>> 1
+    if (all.rank(words[middle] & LOCAL_MASK) - (passed + middle) <= k) least = middle + 1
+    else most = middle
+  }
+  return least
 }
 
 /** Puts a position that is not in it at its place. Answers whether its instant is now the earliest. */

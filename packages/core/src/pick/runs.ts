@@ -3,7 +3,9 @@ import { Directory } from './directory.ts'
 import type { CountedBits } from './positions.ts'
 import {
   earliestOf,
+  firstAfter,
   insert,
+  LOCAL_MASK,
   lowerBound,
   Merge,
   MOST,
@@ -13,9 +15,7 @@ import {
   type Run,
 } from './run.ts'
 
-/** A position: the index of a country in the high byte, a place in its range in the low 24 bits. */
-export const COUNTRY_SHIFT = 24
-export const LOCAL_MASK = 0xffffff
+export { COUNTRY_SHIFT, LOCAL_MASK } from './run.ts'
 
 /** A run that has become so short joins a neighbour, if the two fit into one with room to spare. */
 const FEW = 32
@@ -124,15 +124,7 @@ export class Runs {
 
   /** How many are below a position, of no more than one run; it is known to be from `least` to `most`. */
   protected shortBelow(position: number, least: number, most: number): number {
-    const { words } = this.#at(0)
-    let low = least
-    let high = most
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (words[middle] < position) low = middle + 1
-      else high = middle
-    }
-    return low
+    return lowerBound(this.#at(0), position, least, most)
   }
 
   /** The k-th (from 0) at or after `start`. */
@@ -163,15 +155,14 @@ export class Runs {
         at = middle + 1
       } else last = middle
     }
-    const { words, size } = this.#at(at)
-    let low = Math.max(0, -passed)
-    let high = Math.min(size, count - passed)
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (all.rank(words[middle] & LOCAL_MASK) - (passed + middle) <= k) low = middle + 1
-      else high = middle
-    }
-    return passed + low
+    const run = this.#at(at)
+    const end = Math.min(run.size, count - passed)
+    return passed + firstAfter(run, Math.max(0, -passed), end, passed, all, k)
+  }
+
+  /** The same within one run, of those from the `from`-th to below the `to`-th: all of a country. */
+  protected shortBefore(all: CountedBits, from: number, to: number, k: number): number {
+    return firstAfter(this.#at(0), from, to, -from, all, k) - from
   }
 
   /** The positions from `start` to below `end`, in order. They must not change meanwhile. */
