@@ -2,7 +2,7 @@ import type { Case, Gauge, Table, Unit } from '../case.ts'
 import { judge, type Judgement } from '../run/judge.ts'
 import type { Results, Row } from '../run/results.ts'
 import { isUnstable, median, spread, UNSTABLE, valuesOf } from '../run/summary.ts'
-import { reasonOf } from './reasons.ts'
+import { reasonFor, reasons } from './reasons.ts'
 import { boundWords, number, shown } from './words.ts'
 
 /** The whole of docs/benchmarks.md, from what a run found. */
@@ -22,6 +22,10 @@ export function pageOf(tables: readonly Table[], results: Results, file: string)
     '| work | promised | found | range | verdict |',
     '| --- | --- | ---: | ---: | --- |',
     ...judgements.map((each, i) => verdictLine(each, judgements[i - 1]?.table)),
+    '',
+    '## What is not reached, and why',
+    '',
+    ...whys(judgements),
     '',
     '## All rows',
     '',
@@ -57,10 +61,16 @@ function verdictLine(judgement: Judgement, before: string | undefined): string {
   const worst = bound.row === '*' && row !== null ? `${found} (${row})` : found
   const between =
     range === null || unit === null ? '' : `${bare(range[0], unit)} to ${bare(range[1], unit)}`
-  const reason = reached === true ? null : reasonOf(table, words)
   const verdict = reached === null ? 'not measured' : reached ? 'reached' : '**not reached**'
   const work = table === before ? '' : table
-  return `| ${work} | ${words} | ${worst} | ${between} | ${verdict}${reason === null ? '' : `: ${reason}`} |`
+  return `| ${work} | ${words} | ${worst} | ${between} | ${verdict} |`
+}
+
+/** Each reason once, for all tables that it is for. */
+function whys(judgements: readonly Judgement[]): readonly string[] {
+  const missed = judgements.filter(({ reached }) => reached === false)
+  const starts = new Set(missed.map(({ table }) => reasonFor(table) ?? table))
+  return [...starts].map((start) => `- **${start}**: ${reasons[start] ?? 'not looked into yet'}.`)
 }
 
 /** Without the unit where the figure beside it has the same. */
