@@ -30,7 +30,7 @@ export class SlotNames {
   /** Of the last key that was looked for in the table. */
   readonly #print: Fingerprint
   /** Each slot's key; '' where it has none. In segments, so that it grows without copying. */
-  readonly #names: string[][] = []
+  readonly #names: string[][] = [emptyNames()]
   /** First slots of buckets, or 0. */
   readonly #heads = new Records(1)
   /** Buckets are mask + 1 + split: those below `split` are halved already. */
@@ -112,10 +112,7 @@ export class SlotNames {
 
   /** Makes room for a slot's key. */
   reserve(slot: number): void {
-    if (slot >>> SLOT_BITS === this.#names.length) this.#names.push([])
-    const names = this.#names[slot >>> SLOT_BITS]
-    // One by one: a policy of few keys should not hold room for many.
-    while (names.length <= (slot & SLOT_MASK)) names.push('')
+    if (slot >>> SLOT_BITS === this.#names.length) this.#names.push(emptyNames())
   }
 
   remove(slot: number): void {
@@ -204,4 +201,8 @@ function tagOf(key: string): number {
     tag = Math.imul(tag + key.charCodeAt(length - 4), 0x165667b1)
   }
   return tag
+}
+
+function emptyNames(): string[] {
+  return new Array<string>(1 << SLOT_BITS).fill('')
 }
