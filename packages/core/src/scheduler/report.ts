@@ -12,15 +12,16 @@ import type { Throttle } from './throttle.ts'
 import type { Time } from './time.ts'
 import type { Views } from './views.ts'
 
-const KINDS: readonly OutcomeKind[] = [
-  'ok',
-  'rate_limited',
-  'challenged',
-  'blocked',
-  'target_error',
-  'agent_error',
-  'neutral',
-]
+/** Every kind: a new one that is missing here does not compile. */
+const KINDS: Readonly<Record<OutcomeKind, true>> = {
+  ok: true,
+  rate_limited: true,
+  challenged: true,
+  blocked: true,
+  target_error: true,
+  agent_error: true,
+  neutral: true,
+}
 const FIELDS: readonly string[] = ['kind', 'evidence', 'retryAfterMs', 'latencyMs']
 const MAX_EVIDENCE = 500
 /** The longest host is 253 characters. */
@@ -160,7 +161,8 @@ export function checkedOutcome(outcome: Outcome): Outcome {
   for (const field in outcome)
     if (!isField(field)) refuse(unknownField(field, 'an outcome', FIELDS))
   const { kind, evidence, retryAfterMs, latencyMs } = outcome
-  if (!isKind(kind)) refuse(`.kind must be one of ${KINDS.join(', ')}, got ${shown(kind)}`)
+  if (!isKind(kind))
+    refuse(`.kind must be one of ${Object.keys(KINDS).join(', ')}, got ${shown(kind)}`)
   if (evidence !== undefined && typeof evidence !== 'string') {
     refuse(`.evidence must be a string, got ${shown(evidence)}`)
   }
