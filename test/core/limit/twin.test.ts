@@ -28,7 +28,8 @@ const exact = fc
   .record({
     name: fc.constantFrom('a', 'b'),
     limit: fc.oneof(fc.integer({ min: 0, max: 6 }), fc.constantFrom(9, 255, 256, 257, 300)),
-    windowMs: fc.integer({ min: 1, max: 40 }),
+    // Often the same one, so that policies which differ by their quantum alone meet in one log.
+    windowMs: fc.oneof(fc.constant(30), fc.integer({ min: 1, max: 40 })),
     quantumMs: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 9 })),
   })
   .map((p) => ({ kind: 'exact', ...p, quantumMs: Math.min(p.quantumMs, p.windowMs) }) as const)
@@ -45,10 +46,9 @@ const cost = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 301 }) },
 )
 const permitId = fc.constantFrom('p1', 'p2', 'p3')
+const plain = { key, tier: fc.nat(), cost, permit: fc.constant(null), opId: fc.constant(null) }
 const call = {
-  key,
-  tier: fc.nat(),
-  cost,
+  ...plain,
   permit: fc.option(
     fc.record({ id: permitId, cap: fc.integer({ min: 0, max: 3 }), ttl: fc.nat(20) }),
     { freq: 4 },
@@ -56,6 +56,7 @@ const call = {
   opId: fc.option(fc.constantFrom('o1', 'o2'), { freq: 4 }),
 }
 const step = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ do: fc.constant('consume' as const), ...plain }) },
   { weight: 12, arbitrary: fc.record({ do: fc.constant('consume' as const), ...call }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('peek' as const), ...call }) },
   {

@@ -13,7 +13,7 @@ const { ARENA_BITS, ARENA_MASK, BASE_STEP_MS, MOST_OFFSET } = layout
 const { BLOCK, CLASS, META, NEWEST, PAIRS, RING, SUM } = layout
 
 /** log2 of the largest block, in words, that an empty log keeps: a line of the processor's caches. */
-const MOST_KEPT = 4
+export const MOST_KEPT = 4
 
 export class HitLogs {
   readonly arena: Arena = new Arena()

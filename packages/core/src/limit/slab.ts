@@ -3,14 +3,19 @@
 // nothing. Instants go in and out by fields: as arguments and results of calls that are not inlined
 // each would be allocated.
 
-import { HitLogs, isEmpty, newestMs } from './hits.ts'
+import { HitLogs, isEmpty, MOST_KEPT, newestMs } from './hits.ts'
+import { checkKey } from './key.ts'
 import { KeyTable } from './keys.ts'
 import * as layout from './layout.ts'
 import { type ExactPolicy, type ResolvedPolicy, UNIT_LIMIT } from './policy.ts'
 import { effectiveMs } from './window.ts'
 
-const { BASE_STEP_MS, META, NEWEST, WINDOW } = layout
+const { ARENA_BITS, ARENA_MASK, BASE_STEP_MS, MOST_OFFSET } = layout
+const { BLOCK, CLASS, META, NEWEST, PAIRS, RING, SUM, WINDOW } = layout
 const MOST_UNITS = UNIT_LIMIT
+const MOST_KEPT_BITS = MOST_KEPT
+/** How many expired entries a call looks at one by one. */
+const MOST_STEPS = 4
 const NO_WORDS = new Uint32Array(0)
 
 /**
@@ -40,6 +45,8 @@ export interface Slab<P extends ResolvedPolicy> {
   check(key: string, policy: P, cost: number, hint: number): number
   /** Counts the call that the last check admitted; with the same arguments. */
   commit(key: string, policy: P, cost: number): void
+  /** Decides as `check` does, and counts what it admits. @throws OstlerError INVALID_KEY where it has no slot */
+  take(key: string, policy: P, cost: number, hint: number): number
   /**
    * Cost that the key has used; sets `limit` and `resetAtMs`. Changes nothing but the results.
    */
@@ -84,7 +91,81 @@ export class ExactSlab implements Slab<ExactPolicy> {
   }
 
   check(key: string, policy: ExactPolicy, cost: number, hint: number): number {
-    this.#look(key, policy, hint)
+    return this.#checkAt(this.keys.find(key, hint), key, policy, cost)
+  }
+
+  /**
+   * Most calls cost 1 and are of a key with a slot, whose log is of units under the policy that it
+   * was last admitted by, and keeps its block. These are decided and counted here in one go, in half
+   * the time that `check` and `commit` take, by which the others go.
+   */
+  take(key: string, policy: ExactPolicy, cost: number, hint: number): number {
+    const { keys, nowMs } = this
+    const { limit, windowMs } = policy
+    const slot = keys.find(key, hint)
+    const words = keys.slots.wordsOf(slot)
+    const start = keys.slots.startOf(slot)
+    const size = words[start + META] & (PAIRS | CLASS)
+    const baseMs = (words[start + META] >>> 5) * BASE_STEP_MS
+    const at = nowMs - baseMs
+    const after = at - windowMs
+    const newest = words[start + NEWEST]
+    // Slot 0 is nobody's: its window is 0.
+    const isPlain = words[start + WINDOW] === windowMs && policy.quantumMs === 1 && size < PAIRS
+    if (!isPlain || cost !== 1 || limit > MOST_UNITS || at < newest || at > MOST_OFFSET) {
+      return this.#takeAt(slot, key, policy, cost)
+    }
+    const address = words[start + BLOCK]
+    const block = size === 0 ? NO_WORDS : this.#logs.arena.segments[address >>> ARENA_BITS]
+    const offset = address & ARENA_MASK
+    const mask = (1 << size) - 1
+    let head = words[start + RING] >>> 16
+    let used = 0
+    if (newest > after) {
+      used = words[start + SUM]
+      if (size === 0) {
+        if (at !== newest && used < limit) return this.#takeAt(slot, key, policy, cost)
+      } else {
+        const most = head + MOST_STEPS
+        while (block[offset + (head & mask)] <= after) {
+          if (head === most) return this.#takeAt(slot, key, policy, cost)
+          head++
+          used--
+        }
+      }
+    } else if (size > MOST_KEPT_BITS) return this.#takeAt(slot, key, policy, cost)
+    this.slot = slot
+    this.lane = false
+    this.limit = limit
+    if (used >= limit) {
+      if (limit === 0) return this.#takeAt(slot, key, policy, cost)
+      this.remaining = 0
+      this.resetAtMs = baseMs + newest + windowMs
+      const freed = size === 0 ? newest : block[offset + ((head + used - limit) & mask)]
+      return freed - after
+    }
+    if (size !== 0) {
+      if (used > mask) return this.#takeAt(slot, key, policy, cost)
+      block[offset + ((head + used) & mask)] = at
+    }
+    keys.touch(slot)
+    words[start + RING] = size === 0 ? 1 : (((head & mask) << 16) | (used + 1)) >>> 0
+    words[start + SUM] = used + 1
+    words[start + NEWEST] = at
+    this.remaining = limit - used - 1
+    this.resetAtMs = nowMs + windowMs
+    return 0
+  }
+
+  #takeAt(slot: number, key: string, policy: ExactPolicy, cost: number): number {
+    if (slot === 0) checkKey(key)
+    const waitMs = this.#checkAt(slot, key, policy, cost)
+    if (waitMs === 0) this.commit(key, policy, cost)
+    return waitMs
+  }
+
+  #checkAt(slot: number, key: string, policy: ExactPolicy, cost: number): number {
+    this.#look(slot, key, policy)
     const { nowMs } = this
     const { limit } = policy
     this.limit = limit
@@ -112,7 +193,7 @@ export class ExactSlab implements Slab<ExactPolicy> {
   }
 
   usedBy(key: string, policy: ExactPolicy): number {
-    this.#look(key, policy, 0)
+    this.#look(this.keys.find(key, 0), key, policy)
     this.limit = policy.limit
     this.resetAtMs = this.#used === 0 ? this.nowMs : this.#lastMs + this.#countsMs
     return this.#used
@@ -145,10 +226,8 @@ export class ExactSlab implements Slab<ExactPolicy> {
     return true
   }
 
-  /** Finds the key's slot or lane, and what of it counts. */
-  #look(key: string, policy: ExactPolicy, hint: number): void {
-    const { keys } = this
-    const slot = keys.find(key, hint)
+  /** What counts of the key's slot or lane. `slot`: its own, or 0. */
+  #look(slot: number, key: string, policy: ExactPolicy): void {
     this.slot = slot
     this.lane = false
     this.#countsMs = policy.windowMs

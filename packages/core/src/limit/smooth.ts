@@ -7,6 +7,7 @@ import {
   restoredAtMs,
   type Tat,
 } from './gcra.ts'
+import { checkKey } from './key.ts'
 import { KeyTable } from './keys.ts'
 import type { SmoothPolicy } from './policy.ts'
 import type { Slab } from './slab.ts'
@@ -34,6 +35,13 @@ export class SmoothSlab implements Slab<SmoothPolicy> {
 
   get bytes(): number {
     return this.keys.slots.bytes + this.#tats.length * (FIELDS << SEGMENT_BITS) * 8
+  }
+
+  take(key: string, policy: SmoothPolicy, cost: number, hint: number): number {
+    const waitMs = this.check(key, policy, cost, hint)
+    if (this.slot === 0 || this.lane) checkKey(key)
+    if (waitMs === 0) this.commit(key, policy, cost)
+    return waitMs
   }
 
   check(key: string, policy: SmoothPolicy, cost: number, hint: number): number {

@@ -44,6 +44,7 @@ export class MemoryGate implements Gate {
   }
 
   consume(key: string, cost: number, hint: number): boolean {
+    if (this.#policies.length === 1) return this.#take(key, cost, hint)
     if (!this.peek(key, cost, hint)) return false
     this.commit(key, cost, undefined)
     return true
@@ -56,6 +57,22 @@ export class MemoryGate implements Gate {
     return this.allowed
   }
 
+  /** As `check` and `commit`, of the only policy. */
+  #take(key: string, cost: number, hint: number): boolean {
+    const ledger = this.#ledger
+    if (ledger.isClosed) throw new OstlerError('CLOSED', 'the memory store is closed')
+    if (this.atMs < ledger.lastMs) this.atMs = ledger.lastMs
+    const policy = this.#policies[0]
+    const slab = this.#slabs[0]
+    slab.nowMs = this.atMs
+    const waitMs = slab.take(key, policy, cost, hint)
+    this.#keep(slab, policy, waitMs)
+    this.allowed = waitMs === 0
+    if (waitMs !== 0) return false
+    ledger.lastMs = this.atMs
+    return true
+  }
+
   /** Decides; changes nothing but the results. */
   check(key: string, cost: number, hint: number, permit: PermitRequest | undefined): void {
     const { lastMs } = this.#ledger
@@ -65,12 +82,7 @@ export class MemoryGate implements Gate {
       const policy = this.#policies[0]
       const slab = this.#slabs[0]
       slab.nowMs = this.atMs
-      this.retryAfterMs = slab.check(key, policy, cost, hint)
-      this.slot = slab.lane ? 0 : slab.slot
-      this.policy = policy.name
-      this.limit = slab.limit
-      this.remaining = slab.remaining
-      this.resetAtMs = slab.resetAtMs
+      this.#keep(slab, policy, slab.check(key, policy, cost, hint))
       if (this.#policies.length !== 1) this.#checkOthers(key, cost)
     }
     if (permit !== undefined) this.#checkPermit(key, permit)
@@ -101,6 +113,15 @@ export class MemoryGate implements Gate {
     this.remaining = MAX_LIMIT
     this.resetAtMs = this.atMs
     this.retryAfterMs = 0
+  }
+
+  #keep(slab: Slab<ResolvedPolicy>, policy: ResolvedPolicy, waitMs: number): void {
+    this.slot = slab.lane ? 0 : slab.slot
+    this.policy = policy.name
+    this.limit = slab.limit
+    this.remaining = slab.remaining
+    this.resetAtMs = slab.resetAtMs
+    this.retryAfterMs = waitMs
   }
 
   #checkOthers(key: string, cost: number): void {

@@ -72,7 +72,13 @@ export class MemoryLimits {
    * or at more than 1,024 policy names; then nothing has changed.
    */
   consume(request: ConsumeRequest): Verdict {
-    return this.#decide(request, true)
+    if (request.permit !== undefined || request.opId !== undefined) {
+      return this.#decide(request, true)
+    }
+    const gate = this.gate(request.policies)
+    gate.atMs = request.nowMs
+    gate.consume(request.key, request.cost, 0)
+    return gate.verdict()
   }
 
   /** The verdict that `consume` would give; changes nothing. */
