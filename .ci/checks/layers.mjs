@@ -10,7 +10,9 @@ const PACKAGES = {
   'store-sqlite': ['core'],
   'store-redis': ['core'],
   simulator: ['core'],
-  cli: ['core', 'simulator', 'store-sqlite', 'store-redis'],
+  api: [],
+  gateway: ['core', 'api'],
+  cli: ['core', 'simulator', 'gateway', 'store-sqlite', 'store-redis'],
 }
 
 /** room of core: the rooms that it may import. Loose files are their own rooms. */

@@ -1,0 +1,19 @@
+export {
+  ERRORS,
+  PROBLEM_TYPE,
+  problemOf,
+  type ApiErrorCode,
+  type ApiErrorEntry,
+  type ErrorEnvelope,
+  type ErrorProblem,
+  type FieldProblem,
+} from './errors.ts'
+export { HEADERS, SCOPES, type Scope } from './headers.ts'
+export {
+  CLOSE,
+  CONNECT_WITHIN_MS,
+  type ConnectedMessage,
+  type ConnectMessage,
+  type SocketErrorMessage,
+} from './socket.ts'
+export { AMQP_ERRORS, type AmqpErrorCode, type AmqpErrorEvent } from './amqp.ts'
