@@ -1,5 +1,20 @@
+export type AmqpErrorCode =
+  | 'ACCESS_REFUSED'
+  | 'NOT_FOUND'
+  | 'RESOURCE_LOCKED'
+  | 'PRECONDITION_FAILED'
+  | 'CONSUMER_CANCELLED'
+  | 'CHANNEL_CLOSED'
+  | 'CONNECTION_CLOSED'
+  | 'CONNECT_TIMEOUT'
+  | 'AGENT_LOST'
+  | 'NO_AGENT_AVAILABLE'
+  | 'SLOW_READER'
+  | 'MESSAGE_TOO_LARGE'
+  | 'ACK_UNKNOWN'
+
 /** What may go wrong between the gateway and a broker; `final`: the stream ends with it. */
-export const AMQP_ERRORS = {
+export const AMQP_ERRORS: Readonly<Record<AmqpErrorCode, AmqpErrorEntry>> = {
   ACCESS_REFUSED: { final: true, title: 'The broker refuses these credentials, or access to this' },
   NOT_FOUND: { final: true, title: 'The broker has no such queue, exchange or virtual host' },
   RESOURCE_LOCKED: { final: true, title: 'Another connection holds the queue for itself' },
@@ -13,9 +28,12 @@ export const AMQP_ERRORS = {
   SLOW_READER: { final: true, title: 'The reader does not keep up' },
   MESSAGE_TOO_LARGE: { final: false, title: 'A message is larger than is streamed' },
   ACK_UNKNOWN: { final: false, title: 'There is no such delivery to acknowledge' },
-} as const satisfies Readonly<Record<string, { final: boolean; title: string }>>
+}
 
-export type AmqpErrorCode = keyof typeof AMQP_ERRORS
+export interface AmqpErrorEntry {
+  readonly final: boolean
+  readonly title: string
+}
 
 /** An `error` event of the stream. */
 export interface AmqpErrorEvent {

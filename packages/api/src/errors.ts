@@ -1,8 +1,34 @@
+export type ApiErrorCode =
+  | 'BAD_REQUEST'
+  | 'MISSING_TARGET_URL'
+  | 'INVALID_TARGET_URL'
+  | 'INVALID_GEO'
+  | 'UNAUTHORIZED'
+  | 'FORBIDDEN'
+  | 'INSUFFICIENT_SCOPE'
+  | 'TARGET_FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
+  | 'CONFLICT'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'IDEMPOTENCY_IN_PROGRESS'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'VALIDATION_ERROR'
+  | 'RATE_LIMITED'
+  | 'HEADERS_TOO_LARGE'
+  | 'INTERNAL_ERROR'
+  | 'NO_AGENT_AVAILABLE'
+  | 'BAD_GATEWAY'
+  | 'STORE_UNAVAILABLE'
+  | 'SHUTTING_DOWN'
+  | 'TARGET_TIMEOUT'
+
 /**
  * Every error that the gateway answers with, by its code. Codes are stable: messages may improve, codes and statuses may not
  * change. `retryable`: whether the same request may succeed later without a change.
  */
-export const ERRORS = {
+export const ERRORS: Readonly<Record<ApiErrorCode, ApiErrorEntry>> = {
   BAD_REQUEST: { status: 400, retryable: false, title: 'The request is not one the gateway reads' },
   MISSING_TARGET_URL: { status: 400, retryable: false, title: 'The request names no target' },
   INVALID_TARGET_URL: {
@@ -67,7 +93,7 @@ export const ERRORS = {
   },
   SHUTTING_DOWN: { status: 503, retryable: true, title: 'The gateway is shutting down' },
   TARGET_TIMEOUT: { status: 504, retryable: true, title: 'The target did not answer in time' },
-} as const satisfies Readonly<Record<string, ApiErrorEntry>>
+}
 
 export interface ApiErrorEntry {
   readonly status: number
@@ -75,8 +101,6 @@ export interface ApiErrorEntry {
   /** What it is called, without the particulars: RFC 9457's title. */
   readonly title: string
 }
-
-export type ApiErrorCode = keyof typeof ERRORS
 
 /** One field of a request that is not as it must be. */
 export interface FieldProblem {

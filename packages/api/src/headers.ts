@@ -16,5 +16,14 @@ export const HEADERS = {
 } as const
 
 /** What an API key may be allowed to do. */
-export const SCOPES = ['fetch', 'ws', 'amqp', 'usage', 'network', 'debug', 'admin'] as const
-export type Scope = (typeof SCOPES)[number]
+export type Scope = 'fetch' | 'ws' | 'amqp' | 'usage' | 'network' | 'debug' | 'admin'
+
+export const SCOPES: readonly Scope[] = [
+  'fetch',
+  'ws',
+  'amqp',
+  'usage',
+  'network',
+  'debug',
+  'admin',
+]

@@ -16,4 +16,9 @@ export {
   type ConnectMessage,
   type SocketErrorMessage,
 } from './socket.ts'
-export { AMQP_ERRORS, type AmqpErrorCode, type AmqpErrorEvent } from './amqp.ts'
+export {
+  AMQP_ERRORS,
+  type AmqpErrorCode,
+  type AmqpErrorEntry,
+  type AmqpErrorEvent,
+} from './amqp.ts'
