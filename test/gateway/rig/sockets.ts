@@ -79,8 +79,3 @@ export async function until(holds: () => boolean, what: string): Promise<void> {
     })
   }
 }
-
-/** How many sockets this process has open as a client. */
-export function clientSockets(servers: readonly Listening[]): number {
-  return servers.flatMap(({ sockets }) => sockets).filter((socket) => !socket.destroyed).length
-}
