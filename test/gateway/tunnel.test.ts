@@ -207,7 +207,7 @@ describe('a tunnel', () => {
   it('reads an answer to CONNECT that comes byte by byte', async () => {
     const agent = await serve((socket) => {
       socket.setNoDelay(true)
-      const bytes = [...'HTTP/1.0 200 Fine\r\nA: b\r\n\r\nearly']
+      const bytes = 'HTTP/1.0 200 Fine\r\nA: b\r\n\r\nearly'.split('')
       const more = (): void => {
         if (bytes.length > 0) socket.write(bytes.shift() as string, () => setImmediate(more))
       }

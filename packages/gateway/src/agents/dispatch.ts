@@ -186,12 +186,12 @@ class AgentDispatcher implements Dispatcher {
     patience: Patience,
   ): Promise<Pick<WireResponse, 'headers' | 'bytes' | 'truncated'>> {
     const encoding = response.headers['content-encoding']
-    if (!decompress || encoding === undefined) return response
+    if (!decompress || encoding === undefined || response.bytes.length === 0) return response
     const late = (): Error => new TimeoutFailure('body', 'the body was not decoded in time')
     const decoded = await patience.wait(decode(response, String(encoding), maxBodyBytes), late)
     if (decoded === null) return response
     const { 'content-encoding': _, 'content-length': __, ...headers } = response.headers
-    return { headers, ...decoded }
+    return { headers, bytes: decoded.bytes, truncated: decoded.truncated }
   }
 }
 

@@ -146,7 +146,7 @@ class Answer implements Dispatcher.DispatchHandler {
     if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
       return new RequestFailure('headers', `the request cannot be sent: ${error.message}`, error)
     }
-    const reason = this.#reasonOf(code, error.message)
+    const reason = this.#reasonOf(error, code)
     if (!this.#request.isAbsolute || reason === 'headers') {
       return new TargetFailure(reason, `the target ${SAID[reason]}`, error)
     }
@@ -155,12 +155,13 @@ class Answer implements Dispatcher.DispatchHandler {
     return new AgentFailure(agentReason, `the agent ${SAID[reason]}`, options)
   }
 
-  /** What undici's error means: https://undici.nodejs.org, "Errors". */
-  #reasonOf(code: string, message: string): keyof typeof SAID {
+  /** What undici's error means. */
+  #reasonOf({ name, message }: Error, code: string): keyof typeof SAID {
     if (code === 'UND_ERR_HEADERS_OVERFLOW') return 'headers'
     if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'length'
-    if (code === 'HPE_INVALID_EOF_STATE') return this.#status === 0 ? 'closed' : 'length'
-    if (code.startsWith('HPE_') || message.startsWith('bad ')) return 'garbage'
+    // The parser's, unless it was the connection that ended; then those of unasked upgrades.
+    const isGarbage = name === 'HTTPParserError' && !message.includes('EOF')
+    if (isGarbage || message.startsWith('bad ')) return 'garbage'
     return this.#status === 0 ? 'closed' : 'length'
   }
 }
