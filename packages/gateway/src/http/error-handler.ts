@@ -9,7 +9,7 @@ import {
   type ErrorEnvelope,
   type FieldProblem,
 } from '@ostler/api'
-import { OstlerError, type ErrorCode } from '@ostler/core'
+import { OstlerError, shown, type ErrorCode } from '@ostler/core'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError } from './api-error.ts'
 import { secondsFrom } from './rate-headers.ts'
@@ -88,11 +88,13 @@ export function apiErrorOf(error: unknown): ApiError {
 /** Every field that is wrong, by its path. */
 function validationError(error: FastifyError): ApiError {
   const part = error.validationContext ?? 'request'
-  const fields = (error.validation ?? []).map(({ instancePath, message, params }): FieldProblem => {
-    const inner = instancePath.replaceAll('/', '.')
+  const fields = (error.validation ?? []).map((problem): FieldProblem => {
+    const { instancePath, message = 'is not as it must be', params } = problem
     const extra = params['additionalProperty'] ?? params['missingProperty']
-    const path = `${part}${inner}${typeof extra === 'string' ? `.${extra}` : ''}`
-    return { path, message: message ?? 'is not as it must be' }
+    const path = `${part}${instancePath.replaceAll('/', '.')}`
+    if (typeof extra === 'string') return { path: `${path}.${extra}`, message }
+    const { data } = problem as { readonly data?: unknown }
+    return { path, message: `${message}, got ${shown(data)}` }
   })
   const listed = fields.map(({ path, message }) => `${path} ${message}`).join('; ')
   return new ApiError('VALIDATION_ERROR', listed, { details: { fields }, cause: error })

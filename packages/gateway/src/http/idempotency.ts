@@ -42,9 +42,11 @@ export function idempotencyKeyOf(headers: Readonly<Record<string, unknown>>): st
  */
 export class Operations {
   readonly #store: Store<Mode>
+  readonly #nowMs: () => number
 
-  constructor(store: Store<Mode>) {
+  constructor(store: Store<Mode>, nowMs: () => number) {
     this.#store = store
+    this.#nowMs = nowMs
   }
 
   /**
@@ -57,9 +59,9 @@ export class Operations {
     readonly route: string
     readonly input: string
     readonly timeoutMs: number
-    readonly nowMs: number
   }): Promise<BegunOperation> {
-    const { idempotencyKey, keyId, route, input, timeoutMs, nowMs } = request
+    const { idempotencyKey, keyId, route, input, timeoutMs } = request
+    const nowMs = this.#nowMs()
     const id = digest(`${keyId}\n${route}\n${idempotencyKey}`)
     const fingerprint = digest(input)
     const runUntilMs = nowMs + timeoutMs + GRACE_MS
@@ -67,7 +69,7 @@ export class Operations {
     const begun = await this.#store.begin({ id, fingerprint, nowMs, runUntilMs, expiresAtMs })
     switch (begun.kind) {
       case 'started':
-        return { kind: 'started', operation: this.#operation(id, fingerprint, nowMs) }
+        return { kind: 'started', operation: this.#operation(id, fingerprint) }
       case 'done':
         return { kind: 'replayed', answer: answerOf(begun.value) }
       case 'running':
@@ -81,9 +83,9 @@ export class Operations {
     }
   }
 
-  #operation(id: string, fingerprint: string, nowMs: number): Operation {
+  #operation(id: string, fingerprint: string): Operation {
     const complete = async (value: string | null): Promise<void> => {
-      await this.#store.complete({ id, fingerprint, value, nowMs })
+      await this.#store.complete({ id, fingerprint, value, nowMs: this.#nowMs() })
     }
     return {
       keep: (answer) => {

@@ -1,0 +1,172 @@
+import {
+  classify,
+  type Classification,
+  type Exhausted,
+  type Mode,
+  type Outcome,
+  type Picked,
+  type Scheduler,
+  type Settlement,
+  type VendorRule,
+} from '@ostler/core'
+import type { AgentAnswer, Dispatcher } from '../agents/dispatch.ts'
+import { AbortFailure, AgentFailure, TargetFailure, TimeoutFailure } from '../agents/failure.ts'
+import { ApiError } from '../http/api-error.ts'
+import type { Guard, TargetUrl } from '../target/guard.ts'
+import { TargetError } from '../target/target-error.ts'
+import { nextHop, type Hop } from './redirect.ts'
+import type { AskedFetch } from './request.ts'
+
+const MOST_HOPS = 10
+/** A lease outlives the request that it is for: it is given back by its report, this is for gateways that crash. */
+const LEASE_GRACE_MS = 5_000
+
+/** Whom a fetch asks, in this order. */
+export interface FetchParts {
+  readonly scheduler: Scheduler<Mode>
+  readonly guard: Guard
+  readonly dispatcher: Dispatcher
+  readonly rules: readonly VendorRule[] | null
+  readonly maxResponseBytes: number
+  nowMs(): number
+}
+
+/** What a target answered, through whom, and what that came to. */
+export interface Fetched {
+  readonly answer: AgentAnswer
+  readonly classification: Classification
+  readonly picked: Picked
+  /** Agents asked, over all redirects. */
+  readonly attempts: number
+  /** Where redirects ended. */
+  readonly url: string
+}
+
+interface Dispatched {
+  readonly answer: AgentAnswer
+  readonly classification: Classification
+  readonly picked: Picked
+}
+
+/**
+ * Fetches what is asked for: checks the target, has an agent picked, sends, judges and reports; elsewhere again while that may help
+ * and is allowed. Each redirect that is followed is a target of its own: checked, and picked for, the same agent if that one may be.
+ * The report has resolved when this resolves.
+ * @throws ApiError
+ */
+export async function fetchTarget(
+  parts: FetchParts,
+  asked: AskedFetch,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const deadlineMs = parts.nowMs() + asked.timeoutMs
+  let hop: Hop = { url: parse(parts.guard, asked.url), ...asked }
+  let last: Picked | null = null
+  let attempts = 0
+  for (let hops = 0; ; hops++) {
+    const done = await fetchHop(parts, asked, hop, last, deadlineMs, signal)
+    attempts += done.attempts
+    last = done.fetched.picked
+    const next = asked.redirect === 'follow' ? nextHop(hop, done.fetched.answer) : null
+    if (next === null) return { ...done.fetched, attempts, url: hop.url.href }
+    if (hops === MOST_HOPS) {
+      throw new ApiError('BAD_GATEWAY', `the target redirected more than ${MOST_HOPS} times`)
+    }
+    hop = { ...next, url: parse(parts.guard, next.url) }
+  }
+}
+
+async function fetchHop(
+  parts: FetchParts,
+  asked: AskedFetch,
+  hop: Hop,
+  last: Picked | null,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<{ readonly fetched: Dispatched; readonly attempts: number }> {
+  const { scheduler, dispatcher } = parts
+  const { url, method, headers, body } = hop
+  try {
+    const target = await parts.guard.check(url, signal)
+    const send = async (agent: Picked['agent'], _lease: unknown, picked: Picked): Promise<Dispatched> => {
+      const answer = await dispatcher.send(agent, {
+        target,
+        method,
+        headers,
+        body,
+        timeoutMs: Math.max(1, deadlineMs - parts.nowMs()),
+        signal,
+        maxBodyBytes: parts.maxResponseBytes,
+      })
+      return { answer, classification: judged(parts, url, answer), picked }
+    }
+    const wish = {
+      url: url.href,
+      ...(asked.session !== null && { session: asked.session }),
+      ...(asked.geo !== null && { geo: asked.geo }),
+      deadlineMs: deadlineMs + LEASE_GRACE_MS,
+    }
+    const options = { attempts: asked.attempts, outcomeOf }
+    const again = last === null ? wish : { ...wish, pin: [last.agent.id] }
+    let result = await scheduler.withAgent(again, send, options)
+    if (result.kind === 'exhausted' && last !== null) {
+      result = await scheduler.withAgent(wish, send, options)
+    }
+    if (result.kind === 'exhausted') throw exhausted(result.exhausted, url.hostname, parts.nowMs())
+    return { fetched: result.value, attempts: result.tried.length }
+  } catch (error) {
+    throw failed(error)
+  }
+}
+
+function judged(parts: FetchParts, url: URL, { status, headers, body }: AgentAnswer): Classification {
+  const { rules } = parts
+  const options = { nowMs: parts.nowMs(), ...(rules !== null && { rules }) }
+  return classify({ status, headers, body, url: url.href }, options)
+}
+
+/** What is reported of a dispatch. What the agent did wrong is charged to the agent, wherever it happened. */
+function outcomeOf(settled: Settlement<Dispatched>): Outcome {
+  if (settled.kind === 'returned') return settled.value.classification.outcome
+  const { error } = settled
+  if (error instanceof AgentFailure) return { kind: 'agent_error', evidence: error.reason }
+  if (error instanceof TimeoutFailure) {
+    return { kind: error.beforeTarget ? 'agent_error' : 'target_error', evidence: 'timeout' }
+  }
+  if (error instanceof TargetFailure) return { kind: 'target_error', evidence: error.reason }
+  return { kind: 'neutral' }
+}
+
+function exhausted(refusal: Exhausted, domain: string, nowMs: number): ApiError {
+  const { cause, counts, retryAtMs, degraded } = refusal
+  const details = { domain, cause, counts, retryAtMs, ...(degraded && { degraded }) }
+  const retryAfterMs = retryAtMs === null ? null : Math.max(0, retryAtMs - nowMs)
+  const message = `no agent is available for ${domain}: ${cause.replaceAll('_', ' ')}`
+  return new ApiError('NO_AGENT_AVAILABLE', message, { details, retryAfterMs })
+}
+
+function parse(guard: Guard, url: string): TargetUrl {
+  try {
+    return guard.parse(url)
+  } catch (error) {
+    throw failed(error)
+  }
+}
+
+function failed(error: unknown): unknown {
+  if (error instanceof TargetError) {
+    const code = error.code === 'TARGET_UNRESOLVED' ? 'BAD_GATEWAY' : error.code
+    return new ApiError(code, error.message, { cause: error })
+  }
+  if (error instanceof TimeoutFailure) {
+    return new ApiError('TARGET_TIMEOUT', error.message, { cause: error })
+  }
+  if (error instanceof AgentFailure || error instanceof TargetFailure) {
+    const details = { by: error instanceof AgentFailure ? 'agent' : 'target', reason: error.reason }
+    return new ApiError('BAD_GATEWAY', error.message, { details, cause: error })
+  }
+  if (error instanceof AbortFailure) {
+    return new ApiError('BAD_REQUEST', 'the caller went away', { cause: error })
+  }
+  return error
+}
