@@ -11,3 +11,30 @@ export {
 export { keyRing } from './keys/ring.ts'
 export { KeyFile, type KeyFileOptions, type NewKeyOptions } from './keys/file.ts'
 export { startDemo, type Demo } from './demo/demo.ts'
+export {
+  createDispatcher,
+  type Dispatcher,
+  type DispatchAnswer,
+  type DispatcherOptions,
+  type DispatchRequest,
+} from './agents/dispatch.ts'
+export { readEndpoint, type Endpoint } from './agents/endpoint.ts'
+export {
+  AbortFailure,
+  AgentFailure,
+  DispatchFailure,
+  RequestFailure,
+  TargetFailure,
+  TimeoutFailure,
+} from './agents/failure.ts'
+export { openTunnel, type TunnelOptions, type TunnelTarget } from './agents/tunnel.ts'
+export { refusedRange } from './target/address.ts'
+export { TargetError, type TargetErrorCode } from './target/error.ts'
+export {
+  createGuard,
+  type CheckedTarget,
+  type Guard,
+  type GuardOptions,
+  type ResolveHost,
+} from './target/guard.ts'
+export type { TargetScheme, TargetUrl } from './target/url.ts'

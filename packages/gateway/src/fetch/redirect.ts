@@ -1,4 +1,4 @@
-import type { AgentAnswer } from '../agents/dispatch.ts'
+import type { DispatchAnswer } from '../agents/dispatch.ts'
 
 /** One request of a chain of redirects. */
 export interface Hop<Url = URL> {
@@ -18,7 +18,7 @@ const OF_ORIGIN = /^(?:authorization|cookie|proxy-authorization)$/i
  * What an answer asks to be fetched next, as fetch does it (WHATWG Fetch, HTTP-redirect fetch): 303, and 301 or 302 to a POST, become
  * a GET without a body. Null where it is no redirect. The URL is not checked here.
  */
-export function nextHop(hop: Hop, answer: AgentAnswer): Hop<string> | null {
+export function nextHop(hop: Hop, answer: DispatchAnswer): Hop<string> | null {
   const location = answer.headers['location']
   const to = Array.isArray(location) ? location[0] : location
   if (!REDIRECTS.includes(answer.status) || typeof to !== 'string') return null

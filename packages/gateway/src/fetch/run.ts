@@ -9,11 +9,12 @@ import {
   type Settlement,
   type VendorRule,
 } from '@ostler/core'
-import type { AgentAnswer, Dispatcher } from '../agents/dispatch.ts'
-import { AbortFailure, AgentFailure, TargetFailure, TimeoutFailure } from '../agents/failure.ts'
+import type { DispatchAnswer, Dispatcher } from '../agents/dispatch.ts'
+import { AgentFailure, DispatchFailure } from '../agents/failure.ts'
 import { ApiError } from '../http/api-error.ts'
-import type { Guard, TargetUrl } from '../target/guard.ts'
-import { TargetError } from '../target/target-error.ts'
+import type { Guard } from '../target/guard.ts'
+import type { TargetUrl } from '../target/url.ts'
+import { TargetError } from '../target/error.ts'
 import { nextHop, type Hop } from './redirect.ts'
 import type { AskedFetch } from './request.ts'
 
@@ -33,7 +34,7 @@ export interface FetchParts {
 
 /** What a target answered, through whom, and what that came to. */
 export interface Fetched {
-  readonly answer: AgentAnswer
+  readonly answer: DispatchAnswer
   readonly classification: Classification
   readonly picked: Picked
   /** Agents asked, over all redirects. */
@@ -43,7 +44,7 @@ export interface Fetched {
 }
 
 interface Dispatched {
-  readonly answer: AgentAnswer
+  readonly answer: DispatchAnswer
   readonly classification: Classification
   readonly picked: Picked
 }
@@ -119,7 +120,7 @@ async function fetchHop(
   }
 }
 
-function judged(parts: FetchParts, url: URL, { status, headers, body }: AgentAnswer): Classification {
+function judged(parts: FetchParts, url: URL, { status, headers, body }: DispatchAnswer): Classification {
   const { rules } = parts
   const options = { nowMs: parts.nowMs(), ...(rules !== null && { rules }) }
   return classify({ status, headers, body, url: url.href }, options)

@@ -1,0 +1,439 @@
+import { createGuard, refusedRange, TargetError, type TargetUrl } from '@ostler/gateway'
+import { describe, expect, it } from 'vitest'
+
+const PUBLIC = '93.184.215.14'
+
+/** Every name is at a public address: what is refused is refused for its spelling. */
+const guard = createGuard({ resolve: async () => [PUBLIC] })
+
+async function codeOf(text: string, with_ = guard): Promise<string> {
+  try {
+    await with_.check(with_.parse(text))
+    return 'fetched'
+  } catch (error) {
+    if (error instanceof TargetError) return error.code
+    throw error
+  }
+}
+
+async function refusal(work: () => unknown): Promise<TargetError> {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof TargetError) return error
+    throw error
+  }
+  throw new Error('was not refused')
+}
+
+const FORBIDDEN = [
+  // IPv4 as it is, and in the spellings that the URL standard knows.
+  'http://127.0.0.1/',
+  'http://127.0.0.1:8080/',
+  'http://127.1/',
+  'http://127.0.1/',
+  'http://2130706433/',
+  'http://0x7f000001/',
+  'http://0x7f.0.0.1/',
+  'http://0x7f.1/',
+  'http://0X7F.0X00.0x0.0x1/',
+  'http://0177.0.0.1/',
+  'http://0177.1/',
+  'http://017700000001/',
+  'http://0000177.0.0.01/',
+  'http://127.0.0.1./',
+  'http://%31%32%37.0.0.1/',
+  'http://127.0.0.%31/',
+  'http://127%2e0%2e0%2e1/',
+  'http://127。0。0。1/',
+  'http://127.0．0｡1/',
+  'http://①②⑦.⓪.⓪.①/',
+  'http://１２７.0.0.1/',
+  'http://127.0.0.1\t/',
+  'http://12\n7.0.0.1/',
+  ' http://127.0.0.1/ ',
+  'http:\\\\127.0.0.1\\',
+  'http:127.0.0.1',
+  'http:///127.0.0.1',
+  'HTTP://127.0.0.1/',
+  'http://127.0.0.1#@good.example/',
+  'http://127.0.0.1?@good.example/',
+  'http://127.0.0.1/@good.example/',
+  'http://127.0.0.1\\@good.example/',
+  'http://0/',
+  'http://0.0.0.0/',
+  'http://0.1.2.3/',
+  'http://10.1.2.3/',
+  'http://172.16.0.1/',
+  'http://172.31.255.255/',
+  'http://192.168.1.1/',
+  'http://3232235777/',
+  'http://169.254.169.254/latest/meta-data/',
+  'http://2852039166/',
+  'http://0xa9fea9fe/',
+  'http://0xa9.0xfe.0xa9.0xfe/',
+  'http://0251.0376.0251.0376/',
+  'http://169.254.170.2/',
+  'http://100.100.100.200/',
+  'http://168.63.129.16/',
+  'http://192.0.0.192/',
+  'http://100.64.0.1/',
+  'http://198.18.0.1/',
+  'http://192.0.2.1/',
+  'http://224.0.0.1/',
+  'http://240.0.0.1/',
+  'http://255.255.255.255/',
+  'https://127.0.0.1/',
+  'ws://127.0.0.1/',
+  'wss://127.0.0.1/',
+  'amqp://127.0.0.1/',
+  'amqp://user:pass@127.0.0.1/vhost',
+  'amqps://127.0.0.1/',
+  'amqp://0x7f.1/',
+  'amqp://2130706433/',
+  'amqp://%31%32%37.0.0.1/',
+  'amqp://[::1]/',
+  // IPv6, and IPv4 within it.
+  'http://[::]/',
+  'http://[::1]/',
+  'http://[0:0:0:0:0:0:0:1]/',
+  'http://[0000::0001]/',
+  'http://[::127.0.0.1]/',
+  'http://[::ffff:127.0.0.1]/',
+  'http://[::ffff:7f00:1]/',
+  'http://[0:0:0:0:0:FFFF:7F00:0001]/',
+  'http://[::ffff:169.254.169.254]/',
+  'http://[::ffff:0:127.0.0.1]/',
+  'http://[64:ff9b::127.0.0.1]/',
+  'http://[64:ff9b::7f00:1]/',
+  'http://[64:ff9b::a9fe:a9fe]/',
+  'http://[64:ff9b:1::5db8:d70e]/',
+  'http://[2002:7f00:1::]/',
+  'http://[2002:5db8:d70e::1]/',
+  'http://[2001:0:53aa:64c:0:fffe:807f:fffe]/',
+  'http://[2606:2800:21f:cb07:0:5efe:127.0.0.1]/',
+  'http://[fe80::1]/',
+  'http://[fe80::5efe:10.0.0.1]/',
+  'http://[fec0::1]/',
+  'http://[fc00::1]/',
+  'http://[fd00:ec2::254]/',
+  'http://[ff02::1]/',
+  'http://[100::1]/',
+  'http://[2001:db8::1]/',
+  'http://[3fff::1]/',
+  'http://[4000::1]/',
+  'http://[5f00::1]/',
+  // Names.
+  'http://localhost/',
+  'http://LOCALHOST/',
+  'http://loc%61lhost/',
+  'http://ｌｏｃａｌｈｏｓｔ/',
+  'http://localhost:8080/',
+  'http://a.localhost/',
+  'http://a.b.localhost/',
+  'http://metadata.google.internal/',
+  'http://printer.local/',
+  'http://router.lan/',
+  'http://nas.home.arpa/',
+  'http://hidden.onion/',
+  'http://redis/',
+  'http://0xg/',
+  'amqp://rabbitmq/',
+]
+
+const INVALID = [
+  '',
+  'good.example',
+  '//good.example/',
+  '/path',
+  'http://',
+  'http:///',
+  'http://?x',
+  'http://good@127.0.0.1/',
+  'http://good.example@127.0.0.1/',
+  'http://good.example:80@127.0.0.1/',
+  'http://127.0.0.1@good.example/',
+  'http://user:secret@good.example/',
+  'http://:secret@good.example/',
+  'ftp://good.example/',
+  'file:///etc/passwd',
+  'gopher://127.0.0.1:6379/_x',
+  'data:text/plain,x',
+  'javascript:alert(1)',
+  'http://good.example:0/',
+  'http://good.example:65536/',
+  'http://good.example:-1/',
+  'http://good.example:x/',
+  'http://good.example:22/',
+  'http://good.example:25/',
+  'http://good.example:6667/',
+  'http://good.example:10080/',
+  'http://localhost./',
+  'http://a.localhost./',
+  'http://good.example./',
+  'http://good.example../',
+  'http://good..example/',
+  'http://.good.example/',
+  'http://[fe80::1%25eth0]/',
+  'http://[fe80::1%eth0]/',
+  'http://[::1/',
+  'http://[v1.x]/',
+  'http://256.0.0.1/',
+  'http://1.2.3.4.5/',
+  'http://127.0.0.1.0x/',
+  'http://4294967296/',
+  'http://good%00.example/',
+  'http://good%0d%0a.example/',
+  'http://good example/',
+  'http://good<.example/',
+  "http://good'.example/",
+  `http://${'a'.repeat(64)}.example/`,
+  `http://${'a.'.repeat(127)}example/`,
+  `http://good.example/${'a'.repeat(8_192)}`,
+  'amqp:///vhost',
+  'amqp:good',
+]
+
+const FETCHED = [
+  'http://good.example/',
+  'https://good.example:8443/path?query#fragment',
+  'HTTP://GOOD.EXAMPLE/',
+  'http://bücher.example/',
+  'http://127.0.0.1.good.example/',
+  'http://localhost.example/',
+  'http://internal.example/',
+  'http://my_service.good.example/',
+  'http://93.184.215.14/',
+  'http://1572395790/',
+  'http://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/',
+  'http://[::ffff:93.184.215.14]/',
+  'http://[64:ff9b::93.184.215.14]/',
+  'ws://good.example/',
+  'wss://good.example/',
+  'amqp://guest:guest@good.example/%2f',
+  'amqps://good.example',
+]
+
+describe('the guard', () => {
+  it.each(FORBIDDEN)('forbids %j', async (text) => {
+    expect(await codeOf(text)).toBe('TARGET_FORBIDDEN')
+  })
+
+  it.each(INVALID)('finds %j to be no target', async (text) => {
+    expect(await codeOf(text)).toBe('INVALID_TARGET_URL')
+  })
+
+  it.each(FETCHED)('lets %j be fetched', async (text) => {
+    expect(await codeOf(text)).toBe('fetched')
+  })
+
+  it('reads a target into its parts, without fragment', () => {
+    expect(guard.parse('HTTPS://Bücher.Example:8443/a%20b?c=d#e')).toEqual({
+      url: 'https://xn--bcher-kva.example:8443/a%20b?c=d',
+      scheme: 'https',
+      host: 'xn--bcher-kva.example',
+      port: 8443,
+      path: '/a%20b?c=d',
+    })
+  })
+
+  it.each([
+    ['http://good.example', 80],
+    ['https://good.example', 443],
+    ['ws://good.example', 80],
+    ['wss://good.example', 443],
+    ['amqp://good.example', 5672],
+    ['amqps://good.example', 5671],
+    ['amqp://good.example:80', 80],
+  ])('knows the port of %s', (text, port) => {
+    expect(guard.parse(text).port).toBe(port)
+  })
+
+  it('takes the credentials of a broker out of its URL', () => {
+    const read = guard.parse('amqp://us%40er:pa%2fss@GOOD.example/vhost')
+    expect(read.url).toBe('amqp://good.example/vhost')
+    expect(read.credentials).toEqual({ username: 'us@er', password: 'pa/ss' })
+  })
+
+  it('writes the host of a broker in its one spelling', () => {
+    expect(guard.parse('amqp://0x5d.0xb8.215.14/').url).toBe('amqp://93.184.215.14/')
+    expect(guard.parse('amqp://[2606:2800:21f:CB07::0]/').url).toBe(
+      'amqp://[2606:2800:21f:cb07::]/',
+    )
+  })
+
+  it('says nothing of a URL that may hold secrets', async () => {
+    for (const text of ['http://user:hunter2@good.example/', 'hunter2://good.example/']) {
+      const { message } = await refusal(() => guard.parse(text))
+      expect(message).not.toContain('hunter2')
+    }
+  })
+
+  it('names the range, and not the address', async () => {
+    const inside = createGuard({ resolve: async () => ['10.20.30.40'] })
+    const { code, message } = await refusal(() => inside.check(inside.parse('http://a.example')))
+    expect(code).toBe('TARGET_FORBIDDEN')
+    expect(message).toBe('the target resolves to a private address, which is not fetched')
+  })
+})
+
+describe('names', () => {
+  it('are refused if any of their addresses is', async () => {
+    for (const bad of ['10.0.0.1', '::1', 'fe80::1%eth0', '::ffff:127.0.0.1', 'no address', '']) {
+      const mixed = createGuard({ resolve: async () => [PUBLIC, bad, '2606:2800::1'] })
+      expect(await codeOf('http://a.example', mixed), bad).toBe('TARGET_FORBIDDEN')
+    }
+  })
+
+  it('are refused if a bad address comes after more than are kept', async () => {
+    const many = [...Array.from({ length: 40 }, () => PUBLIC), '127.0.0.1']
+    expect(await codeOf('http://a.example', createGuard({ resolve: async () => many }))).toBe(
+      'TARGET_FORBIDDEN',
+    )
+  })
+
+  it('are looked up once: an answer that changes afterwards changes nothing', async () => {
+    const answers = [[PUBLIC], ['127.0.0.1']]
+    let asked = 0
+    const flipping = createGuard({ resolve: async () => answers[asked++] })
+    const checked = await flipping.check(flipping.parse('http://a.example'))
+    expect(checked.addresses).toEqual([PUBLIC])
+    expect(asked).toBe(1)
+    expect(await codeOf('http://a.example', flipping)).toBe('TARGET_FORBIDDEN')
+  })
+
+  it('are not looked up where they are addresses, or never public', async () => {
+    const asked: string[] = []
+    const noting = createGuard({
+      resolve: async (host) => {
+        asked.push(host)
+        return [PUBLIC]
+      },
+    })
+    await codeOf('http://10.0.0.1', noting)
+    await codeOf('http://a.internal', noting)
+    await codeOf('http://93.184.215.14', noting)
+    expect(asked).toEqual([])
+  })
+
+  it('without an address are unresolved', async () => {
+    const none = createGuard({ resolve: async () => [] })
+    expect(await codeOf('http://a.example', none)).toBe('TARGET_UNRESOLVED')
+    const broken = createGuard({
+      resolve: async () => {
+        throw new Error('SERVFAIL from 10.0.0.53')
+      },
+    })
+    const { code, message } = await refusal(() => broken.check(broken.parse('http://a.example')))
+    expect([code, message]).toEqual(['TARGET_UNRESOLVED', 'the host of the target was not found'])
+  })
+
+  it('are given up when the signal is aborted, however long the resolver takes', async () => {
+    const silent = createGuard({ resolve: async () => new Promise(() => {}) })
+    const abort = new AbortController()
+    const checked = silent.check(silent.parse('http://a.example'), abort.signal)
+    abort.abort(new Error('left'))
+    await expect(checked).rejects.toThrow('left')
+    await expect(silent.check(silent.parse('http://a.example'), abort.signal)).rejects.toThrow(
+      'left',
+    )
+  })
+
+  it('that were read elsewhere are checked as well', async () => {
+    const target: TargetUrl = {
+      url: 'http://localhost/',
+      scheme: 'http',
+      host: 'localhost',
+      port: 80,
+      path: '/',
+    }
+    expect((await refusal(() => guard.check(target))).code).toBe('TARGET_FORBIDDEN')
+  })
+})
+
+describe('what is allowed', () => {
+  it('by a range is fetched, and nothing else', async () => {
+    const allowing = createGuard({ allow: ['127.0.0.0/8', '::1', 'fd00::/8'] })
+    expect(await codeOf('http://127.0.0.1:8080/', allowing)).toBe('fetched')
+    expect(await codeOf('http://[::ffff:127.0.0.1]/', allowing)).toBe('fetched')
+    expect(await codeOf('http://[::1]/', allowing)).toBe('fetched')
+    expect(await codeOf('http://[fd12::1]/', allowing)).toBe('fetched')
+    expect(await codeOf('http://10.0.0.1/', allowing)).toBe('TARGET_FORBIDDEN')
+    expect(await codeOf('http://[::2]/', allowing)).toBe('TARGET_FORBIDDEN')
+    expect(await codeOf('http://[64:ff9b::127.0.0.1]/', allowing)).toBe('TARGET_FORBIDDEN')
+  })
+
+  it('by a range still needs every address to be in it or public', async () => {
+    const resolve = async () => ['10.0.0.1', '192.168.0.1']
+    expect(await codeOf('http://a.example', createGuard({ allow: ['10.0.0.0/8'], resolve }))).toBe(
+      'TARGET_FORBIDDEN',
+    )
+  })
+
+  it('by its name is fetched wherever it is, and what is below it is not', async () => {
+    const allowing = createGuard({
+      allow: ['Broker.internal', 'localhost'],
+      resolve: async () => ['10.0.0.1'],
+    })
+    expect(await codeOf('amqp://broker.internal', allowing)).toBe('fetched')
+    expect(await codeOf('http://localhost:81', allowing)).toBe('fetched')
+    expect(await codeOf('http://a.localhost', allowing)).toBe('TARGET_FORBIDDEN')
+    expect(await codeOf('http://b.internal', allowing)).toBe('TARGET_FORBIDDEN')
+  })
+
+  it('must be addresses, CIDRs and hosts', () => {
+    for (const bad of ['10.0.0.0/33', 'http://a', 'a b', '', 'a/b', 'user@a', 'a:80']) {
+      expect(() => createGuard({ allow: [bad] }), bad).toThrow(/allow must hold/)
+    }
+  })
+})
+
+describe('the range that keeps an address from being public', () => {
+  it.each([
+    ['8.8.8.8', null],
+    ['172.32.0.1', null],
+    ['100.128.0.1', null],
+    ['2606:4700::1111', null],
+    ['::ffff:8.8.8.8', null],
+    ['64:ff9b::8.8.8.8', null],
+    ['127.0.0.1', 'loopback'],
+    ['10.0.0.1', 'private'],
+    ['100.64.0.1', 'carrier-grade NAT'],
+    ['169.254.1.1', 'link-local'],
+    ['169.254.169.254', 'metadata'],
+    ['168.63.129.16', 'metadata'],
+    ['192.0.2.7', 'documentation'],
+    ['198.51.100.7', 'documentation'],
+    ['203.0.113.7', 'documentation'],
+    ['198.19.0.1', 'benchmarking'],
+    ['0.0.0.0', 'unspecified'],
+    ['255.255.255.255', 'broadcast'],
+    ['239.1.1.1', 'multicast'],
+    ['250.0.0.1', 'reserved'],
+    ['192.0.0.8', 'reserved'],
+    ['::', 'unspecified'],
+    ['::1', 'loopback'],
+    ['::8.8.8.8', 'IPv4-compatible'],
+    ['::ffff:10.0.0.1', 'private (IPv4-mapped)'],
+    ['64:ff9b::a00:1', 'private (NAT64)'],
+    ['64:ff9b:1::808:808', 'local-use NAT64'],
+    ['::ffff:0:8.8.8.8', 'IPv4-translated'],
+    ['2002:808:808::1', '6to4'],
+    ['2001::1', 'Teredo'],
+    ['2606:4700::5efe:a00:1', 'private (ISATAP)'],
+    ['2606:4700::5efe:808:808', null],
+    ['fe80::1%eth0', 'link-local'],
+    ['fc00::1', 'unique local'],
+    ['fec0::1', 'site-local'],
+    ['fd00:ec2::254', 'metadata'],
+    ['ff05::2', 'multicast'],
+    ['2001:db8::1', 'documentation'],
+    ['2001:2::1', 'benchmarking'],
+    ['1::1', 'reserved'],
+    ['e000::1', 'reserved'],
+    ['127.0.0.1.example', 'unreadable'],
+    ['', 'unreadable'],
+  ])('of %s is %s', (address, range) => {
+    expect(refusedRange(address)).toBe(range)
+  })
+})
