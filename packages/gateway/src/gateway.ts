@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { HEADERS } from '@ostler/api'
 import { Scheduler, type Mode } from '@ostler/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyServerOptions } from 'fastify'
+import fastify, { type FastifyHttpOptions } from 'fastify'
 import { createDispatcher } from './agents/dispatch.ts'
 import { Admission } from './http/admission.ts'
 import { answerClientError, answerErrors } from './http/error-handler.ts'
 import { Operations } from './http/idempotency.ts'
 import { validatorOf } from './http/validator.ts'
 import { Workshop, type House, type Routes } from './house.ts'
-import { resolveGatewayOptions, type GatewayOptions, type ResolvedGatewayOptions } from './options.ts'
+import {
+  resolveGatewayOptions,
+  type GatewayOptions,
+  type ResolvedGatewayOptions,
+} from './options.ts'
 import { debugRoutes } from './routes/debug.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { fetchRoutes } from './routes/fetch.ts'
@@ -20,6 +25,8 @@ import { usageRoutes } from './routes/usage.ts'
 import { createGuard } from './target/guard.ts'
 import { Counters } from './usage/counters.ts'
 import { Metrics } from './usage/metrics.ts'
+
+type LoggerOptions = Exclude<FastifyHttpOptions<Server>['logger'], boolean | undefined>
 
 /** How long a caller may take to send a request, and how long a connection may wait for its next one. */
 const RECEIVE_WITHIN_MS = 60_000
@@ -115,7 +122,7 @@ async function appOf(house: House): Promise<Routes> {
   return app
 }
 
-function serverOptions(options: ResolvedGatewayOptions): FastifyServerOptions {
+function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Server> {
   const { log, logTo, maxRequestBytes, trustProxy } = options
   return {
     bodyLimit: maxRequestBytes,
@@ -127,19 +134,20 @@ function serverOptions(options: ResolvedGatewayOptions): FastifyServerOptions {
     requestIdHeader: false,
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
     clientErrorHandler: (error, socket) => answerClientError(error, socket, 'req_none'),
-    logger:
-      log === false
-        ? false
-        : {
-            level: log,
-            redact: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie'],
-            serializers: { req: shownRequest },
-            ...(logTo !== null && { stream: logTo }),
-          },
+    logger: log === false ? false : loggerOf(log, logTo),
   }
 }
 
+function loggerOf(level: string, stream: ResolvedGatewayOptions['logTo']): LoggerOptions {
+  const redact = ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie']
+  const options = { level, redact, serializers: { req: shownRequest } }
+  return stream === null || stream === undefined ? options : { ...options, stream }
+}
+
 /** A request as the log shows it: without its query, which may hold a target's secrets. */
-function shownRequest(request: { readonly method: string; readonly url: string }): object {
+function shownRequest(request: { readonly method: string; readonly url: string }): {
+  method: string
+  path: string
+} {
   return { method: request.method, path: request.url.split('?', 1)[0] }
 }

@@ -62,7 +62,10 @@ export class Workshop {
   }
 
   /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN */
-  async work<T>(reply: Pick<FastifyReply, 'raw'>, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async work<T>(
+    reply: Pick<FastifyReply, 'raw'>,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     if (this.#isClosing) throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down')
     if (this.#running.size >= this.#most) {
       const message = `${this.#most} requests are under way, which is as many as may be`

@@ -35,7 +35,7 @@ export function fetchAnswer(
       ...(picked.degraded && { degraded: true }),
       ...(answer.truncated === true && { truncated: true }),
     },
-    headers: answer.headers,
-    ...heldBody(answer.body, Array.isArray(type) ? type[0] : type),
+    headers: answer.headers as FetchAnswer['headers'],
+    ...heldBody(answer.body, typeof type === 'string' ? type : type?.[0]),
   }
 }

@@ -1,8 +1,9 @@
 import type { DispatchAnswer } from '../agents/dispatch.ts'
+import type { TargetUrl } from '../target/url.ts'
 
 /** One request of a chain of redirects. */
-export interface Hop<Url = URL> {
-  readonly url: Url
+export interface Hop<Target = TargetUrl> {
+  readonly target: Target
   readonly method: string
   readonly headers: Readonly<Record<string, string | readonly string[]>>
   readonly body: Uint8Array | null
@@ -19,21 +20,21 @@ const OF_ORIGIN = /^(?:authorization|cookie|proxy-authorization)$/i
  * a GET without a body. Null where it is no redirect. The URL is not checked here.
  */
 export function nextHop(hop: Hop, answer: DispatchAnswer): Hop<string> | null {
+  const from = new URL(hop.target.url)
   const location = answer.headers['location']
   const to = Array.isArray(location) ? location[0] : location
   if (!REDIRECTS.includes(answer.status) || typeof to !== 'string') return null
-  if (!URL.canParse(to, hop.url)) return null
-  const url = new URL(to, hop.url)
-  if (url.hash === '') url.hash = hop.url.hash
+  if (!URL.canParse(to, from.href)) return null
+  const url = new URL(to, from)
   const becomesGet =
     (answer.status === 303 && hop.method !== 'HEAD') ||
     (answer.status < 303 && hop.method === 'POST')
-  const isElsewhere = url.origin !== hop.url.origin
+  const isElsewhere = url.origin !== from.origin
   const headers = Object.entries(hop.headers).filter(
     ([name]) => !(becomesGet && OF_BODY.test(name)) && !(isElsewhere && OF_ORIGIN.test(name)),
   )
   return {
-    url: url.href,
+    target: url.href,
     method: becomesGet ? 'GET' : hop.method,
     headers: Object.fromEntries(headers),
     body: becomesGet ? null : hop.body,

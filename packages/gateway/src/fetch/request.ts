@@ -28,7 +28,7 @@ export function askedOf(
 ): AskedFetch {
   const url = body.url ?? headerOf(headers, HEADERS.targetUrl) ?? query.url
   if (url === undefined || url === '') {
-    const message = "no target: give `url` in the body, the header X-Target-URL, or ?url="
+    const message = 'no target: give `url` in the body, the header X-Target-URL, or ?url='
     throw new ApiError('MISSING_TARGET_URL', message)
   }
   const method = body.method ?? 'GET'

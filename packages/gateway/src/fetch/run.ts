@@ -1,3 +1,4 @@
+import type { ApiErrorCode } from '@ostler/api'
 import {
   classify,
   type Classification,
@@ -21,6 +22,15 @@ import type { AskedFetch } from './request.ts'
 const MOST_HOPS = 10
 /** A lease outlives the request that it is for: it is given back by its report, this is for gateways that crash. */
 const LEASE_GRACE_MS = 5_000
+
+/** What failures are to a caller. */
+const CODES: Readonly<Record<DispatchFailure['kind'], ApiErrorCode>> = {
+  agent: 'BAD_GATEWAY',
+  target: 'BAD_GATEWAY',
+  timeout: 'TARGET_TIMEOUT',
+  abort: 'SHUTTING_DOWN',
+  request: 'BAD_REQUEST',
+}
 
 /** Whom a fetch asks, in this order. */
 export interface FetchParts {
@@ -61,7 +71,8 @@ export async function fetchTarget(
   signal: AbortSignal,
 ): Promise<Fetched> {
   const deadlineMs = parts.nowMs() + asked.timeoutMs
-  let hop: Hop = { url: parse(parts.guard, asked.url), ...asked }
+  const { method, headers, body } = asked
+  let hop: Hop = { target: parse(parts.guard, asked.url), method, headers, body }
   let last: Picked | null = null
   let attempts = 0
   for (let hops = 0; ; hops++) {
@@ -69,11 +80,11 @@ export async function fetchTarget(
     attempts += done.attempts
     last = done.fetched.picked
     const next = asked.redirect === 'follow' ? nextHop(hop, done.fetched.answer) : null
-    if (next === null) return { ...done.fetched, attempts, url: hop.url.href }
+    if (next === null) return { ...done.fetched, attempts, url: hop.target.url }
     if (hops === MOST_HOPS) {
       throw new ApiError('BAD_GATEWAY', `the target redirected more than ${MOST_HOPS} times`)
     }
-    hop = { ...next, url: parse(parts.guard, next.url) }
+    hop = { ...next, target: parse(parts.guard, next.target) }
   }
 }
 
@@ -86,23 +97,27 @@ async function fetchHop(
   signal: AbortSignal,
 ): Promise<{ readonly fetched: Dispatched; readonly attempts: number }> {
   const { scheduler, dispatcher } = parts
-  const { url, method, headers, body } = hop
+  const { target: asks, method, headers, body } = hop
   try {
-    const target = await parts.guard.check(url, signal)
-    const send = async (agent: Picked['agent'], _lease: unknown, picked: Picked): Promise<Dispatched> => {
+    const target = await parts.guard.check(asks, signal)
+    const send = async (
+      agent: Picked['agent'],
+      _lease: unknown,
+      picked: Picked,
+    ): Promise<Dispatched> => {
       const answer = await dispatcher.send(agent, {
         target,
         method,
         headers,
-        body,
+        ...(body !== null && { body }),
         timeoutMs: Math.max(1, deadlineMs - parts.nowMs()),
         signal,
         maxBodyBytes: parts.maxResponseBytes,
       })
-      return { answer, classification: judged(parts, url, answer), picked }
+      return { answer, classification: judged(parts, asks.url, answer), picked }
     }
     const wish = {
-      url: url.href,
+      url: asks.url,
       ...(asked.session !== null && { session: asked.session }),
       ...(asked.geo !== null && { geo: asked.geo }),
       deadlineMs: deadlineMs + LEASE_GRACE_MS,
@@ -113,29 +128,47 @@ async function fetchHop(
     if (result.kind === 'exhausted' && last !== null) {
       result = await scheduler.withAgent(wish, send, options)
     }
-    if (result.kind === 'exhausted') throw exhausted(result.exhausted, url.hostname, parts.nowMs())
+    if (result.kind === 'exhausted') throw exhausted(result.exhausted, asks.host, parts.nowMs())
     return { fetched: result.value, attempts: result.tried.length }
   } catch (error) {
     throw failed(error)
   }
 }
 
-function judged(parts: FetchParts, url: URL, { status, headers, body }: DispatchAnswer): Classification {
+function judged(
+  parts: FetchParts,
+  url: string,
+  { status, headers, body }: DispatchAnswer,
+): Classification {
   const { rules } = parts
   const options = { nowMs: parts.nowMs(), ...(rules !== null && { rules }) }
-  return classify({ status, headers, body, url: url.href }, options)
+  return classify({ status, headers, body, url }, options)
 }
 
 /** What is reported of a dispatch. What the agent did wrong is charged to the agent, wherever it happened. */
 function outcomeOf(settled: Settlement<Dispatched>): Outcome {
   if (settled.kind === 'returned') return settled.value.classification.outcome
   const { error } = settled
-  if (error instanceof AgentFailure) return { kind: 'agent_error', evidence: error.reason }
-  if (error instanceof TimeoutFailure) {
-    return { kind: error.beforeTarget ? 'agent_error' : 'target_error', evidence: 'timeout' }
+  if (!(error instanceof DispatchFailure)) return { kind: 'neutral' }
+  const evidence = `${error.kind}: ${error.reason}`
+  switch (error.kind) {
+    case 'agent':
+      // An agent that says it cannot connect may be right: else one dead target would rest every agent in turn.
+      return { kind: isExcused(error) ? 'target_error' : 'agent_error', evidence }
+    case 'timeout':
+      return { kind: error.reason === 'tunnel' ? 'agent_error' : 'target_error', evidence }
+    case 'target':
+      return { kind: 'target_error', evidence }
+    case 'abort':
+    case 'request':
+      return { kind: 'neutral' }
+    default:
+      return error.kind satisfies never
   }
-  if (error instanceof TargetFailure) return { kind: 'target_error', evidence: error.reason }
-  return { kind: 'neutral' }
+}
+
+function isExcused(error: DispatchFailure): boolean {
+  return error instanceof AgentFailure && error.doubtful && error.reason === 'rejected'
 }
 
 function exhausted(refusal: Exhausted, domain: string, nowMs: number): ApiError {
@@ -159,15 +192,7 @@ function failed(error: unknown): unknown {
     const code = error.code === 'TARGET_UNRESOLVED' ? 'BAD_GATEWAY' : error.code
     return new ApiError(code, error.message, { cause: error })
   }
-  if (error instanceof TimeoutFailure) {
-    return new ApiError('TARGET_TIMEOUT', error.message, { cause: error })
-  }
-  if (error instanceof AgentFailure || error instanceof TargetFailure) {
-    const details = { by: error instanceof AgentFailure ? 'agent' : 'target', reason: error.reason }
-    return new ApiError('BAD_GATEWAY', error.message, { details, cause: error })
-  }
-  if (error instanceof AbortFailure) {
-    return new ApiError('BAD_REQUEST', 'the caller went away', { cause: error })
-  }
-  return error
+  if (!(error instanceof DispatchFailure)) return error
+  const details = { by: error.kind, reason: error.reason }
+  return new ApiError(CODES[error.kind], error.message, { details, cause: error })
 }

@@ -19,7 +19,9 @@ export const FetchBody = Type.Object(
         { maxProperties: MOST_HEADERS, description: 'What the target is sent' },
       ),
     ),
-    body: Type.Optional(Type.String({ description: 'What the target is sent, as `encoding` says' })),
+    body: Type.Optional(
+      Type.String({ description: 'What the target is sent, as `encoding` says' }),
+    ),
     encoding: Type.Optional(
       Type.Union([Type.Literal('text'), Type.Literal('base64')], { default: 'text' }),
     ),
@@ -32,7 +34,9 @@ export const FetchBody = Type.Object(
       }),
     ),
     geo: Type.Optional(Type.String({ maxLength: 256, description: 'As X-Geo' })),
-    session: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'As X-Session' })),
+    session: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 128, description: 'As X-Session' }),
+    ),
     attempts: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -64,8 +68,12 @@ export type FetchQuery = Static<typeof FetchQuery>
 export const FetchAnswer = Type.Object({
   meta: Type.Object({
     status: Type.Integer({ description: "The target's status" }),
-    blocked: Type.Boolean({ description: 'Whether the agent was turned away: the next request goes to another' }),
-    outcome: Type.String({ description: 'What the answer came to: ok, rate_limited, challenged, blocked ...' }),
+    blocked: Type.Boolean({
+      description: 'Whether the agent was turned away: the next request goes to another',
+    }),
+    outcome: Type.String({
+      description: 'What the answer came to: ok, rate_limited, challenged, blocked ...',
+    }),
     vendor: Type.Optional(Type.String({ description: 'Who protects the target, where it shows' })),
     evidence: Type.Optional(Type.String({ description: 'Why it counts as blocked' })),
     agent: Type.Object({

@@ -4,7 +4,8 @@ export interface HeldBody {
   readonly encoding: 'text' | 'base64'
 }
 
-const TEXT = /^\s*(?:text\/|application\/(?:[\w.+-]*\+)?(?:json|xml)|application\/(?:javascript|x-www-form-urlencoded|graphql))/i
+const TEXT =
+  /^\s*(?:text\/|application\/(?:[\w.+-]*\+)?(?:json|xml)|application\/(?:javascript|x-www-form-urlencoded|graphql))/i
 const CHARSET = /;\s*charset\s*=\s*"?([\w:.-]{1,40})/i
 
 /** The body as text where its type says that it is some, and it is; else in base64. No byte is ever lost. */
@@ -15,7 +16,10 @@ export function heldBody(bytes: Uint8Array, contentType: string | undefined): He
     if (text !== null) return { body: text, encoding: 'text' }
   }
   const { buffer, byteOffset, byteLength } = bytes
-  return { body: Buffer.from(buffer, byteOffset, byteLength).toString('base64'), encoding: 'base64' }
+  return {
+    body: Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
+    encoding: 'base64',
+  }
 }
 
 function decoded(bytes: Uint8Array, charset: string): string | null {

@@ -46,7 +46,11 @@ export class Admission {
 
   /** Counts a request of a key. Those with an idempotency key are counted once they are known to be no repeat. */
   async count(key: ApiKey, reply: FastifyReply): Promise<void> {
-    tell(reply, await this.#scheduler.admit({ key: key.id, tier: key.tier }), this.policies(key.tier))
+    tell(
+      reply,
+      await this.#scheduler.admit({ key: key.id, tier: key.tier }),
+      this.policies(key.tier),
+    )
   }
 
   policies(tier: string): readonly Policy[] {

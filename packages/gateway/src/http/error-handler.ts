@@ -49,7 +49,8 @@ export function answerErrors(app: FastifyInstance): void {
 }
 
 function sendError(reply: FastifyReply, request: FastifyRequest, error: ApiError): FastifyReply {
-  if (error.status >= 500) request.log.warn({ err: error.cause ?? error, code: error.code }, 'failed')
+  if (error.status >= 500)
+    request.log.warn({ err: error.cause ?? error, code: error.code }, 'failed')
   const envelope = envelopeOf(error, request.id)
   if (error.retryAfterMs !== null) {
     reply.header(HEADERS.retryAfter, String(Math.max(1, secondsFrom(error.retryAfterMs))))
@@ -78,7 +79,8 @@ export function apiErrorOf(error: unknown): ApiError {
   const { code, validation, statusCode, message } = (error ?? {}) as Partial<FastifyError>
   if (validation !== undefined) return validationError(error as FastifyError)
   const known = code === undefined ? undefined : FRAMEWORK[code]
-  if (known !== undefined) return new ApiError(known, message ?? ERRORS[known].title, { cause: error })
+  if (known !== undefined)
+    return new ApiError(known, message ?? ERRORS[known].title, { cause: error })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new ApiError('BAD_REQUEST', message ?? ERRORS.BAD_REQUEST.title, { cause: error })
   }

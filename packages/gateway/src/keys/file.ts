@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { SCOPES, type Scope } from '@ostler/api'
 import { OstlerError, shown } from '@ostler/core'
 import { hashKey, newKey, type ApiKey, type KeyRing, type StoredKey } from './key.ts'
@@ -178,7 +186,10 @@ function checkedKey(value: unknown, where: string): StoredKey {
     Array.isArray(key.scopes) &&
     Number.isSafeInteger(key.createdAtMs)
   if (!isSound) {
-    throw new OstlerError('INVALID_OPTIONS', `${where} must have id, hash, tier, scopes, createdAtMs`)
+    throw new OstlerError(
+      'INVALID_OPTIONS',
+      `${where} must have id, hash, tier, scopes, createdAtMs`,
+    )
   }
   checkTier(key.tier)
   checkScopes(key.scopes)

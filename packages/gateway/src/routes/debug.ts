@@ -26,7 +26,7 @@ export function debugRoutes(app: Routes, { scheduler, guard }: House): void {
     async (request) => {
       const { url, geo, session } = request.query
       const explained = await scheduler.explain({
-        url: guard.parse(url).href,
+        url: guard.parse(url).url,
         ...(geo !== undefined && { geo }),
         ...(session !== undefined && { session }),
       })

@@ -14,9 +14,13 @@ import { errorAnswers } from './error-answers.ts'
 const TargetHeaders = Type.Object({
   'x-target-url': Type.Optional(Type.String({ description: 'The target' })),
   'x-geo': Type.Optional(
-    Type.String({ description: 'Where from: DE, DE,AT, US-CA, 48.21,16.37, EU; ;strict ;radius=500 -GB' }),
+    Type.String({
+      description: 'Where from: DE, DE,AT, US-CA, 48.21,16.37, EU; ;strict ;radius=500 -GB',
+    }),
   ),
-  'x-session': Type.Optional(Type.String({ description: 'Requests of one session keep their agent' })),
+  'x-session': Type.Optional(
+    Type.String({ description: 'Requests of one session keep their agent' }),
+  ),
 })
 
 /** `POST /fetch` and `GET /fetch`: a target, through the right agent. */
@@ -108,7 +112,9 @@ async function answer(
   operation?: Operation,
 ): Promise<FastifyReply> {
   const startMs = house.nowMs()
-  const fetched = await house.workshop.work(reply, (signal) => counted(house, request, asked, signal))
+  const fetched = await house.workshop.work(reply, (signal) =>
+    counted(house, request, asked, signal),
+  )
   const { id: requestId } = request
   const timingMs = house.nowMs() - startMs
   const body = JSON.stringify(fetchAnswer(fetched, { url: asked.url, requestId, timingMs }))

@@ -42,7 +42,9 @@ const AgentBody = Type.Object(
     tags: Type.Optional(Type.Array(Type.String())),
     weight: Type.Optional(Type.Number()),
     maxConcurrency: Type.Optional(Type.Integer()),
-    url: Type.Optional(Type.String({ description: 'http, https or socks5; or direct. Never shown' })),
+    url: Type.Optional(
+      Type.String({ description: 'http, https or socks5; or direct. Never shown' }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -80,6 +82,7 @@ function healthRoute(app: Routes, house: House): void {
       if (request.headers.accept?.includes('text/event-stream') !== true) return shown(health)
       reply.hijack()
       await house.workshop.work(reply, (signal) => watch(house, reply, signal, domain, page))
+      return undefined as never
     },
   )
 }
@@ -177,7 +180,7 @@ function changeRoutes(app: Routes, { scheduler }: House): void {
         throw new ApiError('NOT_FOUND', `there is no agent ${JSON.stringify(id)}`)
       }
       await scheduler.agents.remove([id])
-      return reply.code(204).send()
+      return reply.code(204).send(null)
     },
   )
 }

@@ -30,7 +30,8 @@ export function operationRoutes(app: Routes, house: House): void {
     (_request, reply) => {
       const { degraded } = scheduler.standing()
       const ready = !workshop.isClosing
-      return reply.code(ready ? 200 : 503).send({ ready, agents: scheduler.agents.size, degraded })
+      reply.code(ready ? 200 : 503)
+      return { ready, agents: scheduler.agents.size, degraded }
     },
   )
   app.get(

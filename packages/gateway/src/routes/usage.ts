@@ -31,7 +31,10 @@ export function usageRoutes(app: Routes, { scheduler, counters, nowMs }: House):
     '/usage',
     {
       config: { access: { scope: 'usage' } },
-      schema: { summary: 'What this key has used', response: { 200: UsageAnswer, ...errorAnswers } },
+      schema: {
+        summary: 'What this key has used',
+        response: { 200: UsageAnswer, ...errorAnswers },
+      },
     },
     async (request) => {
       const { id, tier } = request.apiKey as ApiKey

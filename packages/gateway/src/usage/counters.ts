@@ -23,7 +23,7 @@ export interface Used {
   /** Of all: null before the first. */
   readonly successShare: number | null
   readonly byProtocol: Readonly<Record<Protocol, number>>
-  readonly topDomains: readonly Counted[]
+  readonly topDomains: Counted[]
 }
 
 const MOST_KEYS = 10_000
@@ -51,7 +51,7 @@ export class Counters {
       ...results,
       successShare: total === 0 ? null : results.ok / total,
       byProtocol: { ...protocols },
-      topDomains: domains.top(DOMAINS_SHOWN),
+      topDomains: [...domains.top(DOMAINS_SHOWN)],
     }
   }
 }
