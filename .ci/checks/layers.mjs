@@ -12,7 +12,7 @@ const PACKAGES = {
   simulator: ['core'],
   api: [],
   gateway: ['core', 'api'],
-  cli: ['core', 'simulator', 'gateway', 'store-sqlite', 'store-redis'],
+  cli: ['core', 'simulator', 'api', 'gateway', 'store-sqlite', 'store-redis'],
 }
 
 /** room of core: the rooms that it may import. Loose files are their own rooms. */

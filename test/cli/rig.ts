@@ -15,6 +15,8 @@ export interface Given {
   readonly stdin?: string
   readonly isTerminal?: boolean
   readonly env?: Readonly<Record<string, string>>
+  /** When the process is asked to end. Default: at once. */
+  readonly ended?: Promise<void>
 }
 
 /** Any instant will do: 2026-01-05T09:00:00Z. */
@@ -31,6 +33,7 @@ export async function ostler(argv: readonly string[], given: Given = {}): Promis
     isTerminal: given.isTerminal ?? false,
     env: given.env ?? {},
     nowMs: () => NOW_MS,
+    ended: () => given.ended ?? Promise.resolve(),
   }
   const code = await run(argv, io)
   return { code, out: out.join(''), err: err.join('') }

@@ -12,6 +12,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The wall clock, for commands that ask about now. */
   nowMs(): number
+  /** Resolves when somebody asks the process to end, by SIGINT or SIGTERM: for commands that run until then. */
+  ended(): Promise<void>
 }
 
 /**
@@ -34,5 +36,9 @@ export function processIo(): Io {
     isTerminal: process.stderr.isTTY,
     env: process.env,
     nowMs: () => Date.now(),
+    ended: () =>
+      new Promise((resolve) => {
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+      }),
   }
 }

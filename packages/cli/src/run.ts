@@ -1,8 +1,10 @@
 import { Command, CommanderError } from 'commander'
 import { doctorCommand } from './commands/doctor.ts'
 import { importCommand } from './commands/import.ts'
+import { keysCommand } from './commands/keys.ts'
 import { pickCommand } from './commands/pick.ts'
 import { replayCommand } from './commands/replay.ts'
+import { serveCommand } from './commands/serve.ts'
 import { simulateCommand } from './commands/simulate.ts'
 import { startCommand } from './commands/start.ts'
 import { EXIT, failureOf, toldOf } from './failure.ts'
@@ -29,7 +31,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 function program(io: Io, setExitCode: (code: number) => void): Command {
   const ostler = new Command('ostler')
-    .description('Picks the right agent for every request: simulate, pick, import, replay, doctor.')
+    .description(
+      'Picks the right agent for every request: simulate, pick, import, replay, doctor, serve, keys.',
+    )
     .version(manifest().version, '-V, --version')
     .exitOverride()
     .showHelpAfterError('(--help says more)')
@@ -46,6 +50,8 @@ function program(io: Io, setExitCode: (code: number) => void): Command {
   importCommand(ostler, io)
   replayCommand(ostler, io)
   doctorCommand(ostler, io, setExitCode)
+  serveCommand(ostler, io)
+  keysCommand(ostler, io)
   startCommand(ostler, io)
   return ostler
 }
@@ -60,4 +66,5 @@ Examples:
   ostler pick https://shop.example/p/1 --geo 48.21,16.37 --why
   ostler import proxies.txt --out agents.json
   ostler replay access.log --limit 60 --window 60000
-  ostler doctor --store redis://localhost`
+  ostler doctor --store redis://localhost
+  ostler serve --demo`

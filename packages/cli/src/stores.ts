@@ -87,6 +87,23 @@ export async function openStore(target: StoreTarget): Promise<OpenedStore> {
   }
 }
 
+/** Opens a store to serve from: by its own clock, and a file that is not there is made. */
+export async function openServingStore(target: StoreTarget): Promise<OpenedStore> {
+  switch (target.kind) {
+    case 'memory':
+      return opened(memoryStore())
+    case 'sqlite':
+      return opened((await sqlitePackage()).sqliteStore({ path: target.path }))
+    case 'redis': {
+      const { url, prefix } = target
+      const { redisStore } = await redisPackage()
+      return opened(redisStore({ url, ...(prefix !== undefined && { prefix }) }))
+    }
+    default:
+      return target satisfies never
+  }
+}
+
 /**
  * Opens an empty store that decides at the instants that it is given, for a run in virtual time. In
  * Redis it has names of its own, which its end removes; a file must be new or empty, and stays.

@@ -26,6 +26,7 @@ import type {
   Explained,
   Permit,
   PickRequest,
+  Picked,
   PickResult,
 } from './requests.ts'
 import { Roster } from './roster.ts'
@@ -194,7 +195,7 @@ export class Scheduler<M extends Mode = 'sync'> {
   /** `pick`, `dispatch`, judge, `report`, and another agent while that may help: see {@link withAgent}. */
   withAgent<T>(
     request: PickRequest,
-    dispatch: (agent: Agent, lease: Lease) => T | Promise<T>,
+    dispatch: (agent: Agent, lease: Lease, picked: Picked) => T | Promise<T>,
     options?: WithAgentOptions<T>,
   ): Promise<WithAgentResult<T>> {
     return withAgent(this, request, dispatch, options)

@@ -3,7 +3,7 @@ import { OstlerError, shown } from '../errors.ts'
 import type { Agent } from '../pick/agent.ts'
 import type { Lease, Outcome } from '../store/store.ts'
 import { checkedOutcome } from './report.ts'
-import type { Exhausted, PickRequest, PickResult } from './requests.ts'
+import type { Exhausted, Picked, PickRequest, PickResult } from './requests.ts'
 
 /** What `withAgent` may be told. */
 export interface WithAgentOptions<T> {
@@ -60,7 +60,7 @@ const WORTH_ANOTHER: readonly Outcome['kind'][] = [
 export async function withAgent<T>(
   scheduler: PickAndReport,
   request: PickRequest,
-  dispatch: (agent: Agent, lease: Lease) => T | Promise<T>,
+  dispatch: (agent: Agent, lease: Lease, picked: Picked) => T | Promise<T>,
   options: WithAgentOptions<T> = {},
 ): Promise<WithAgentResult<T>> {
   const { attempts, outcomeOf } = checkedOptions(dispatch, options)
@@ -73,7 +73,7 @@ export async function withAgent<T>(
       if (last === null) return { kind: 'exhausted', exhausted: picked, tried }
       break
     }
-    const settled = await settlementOf(() => dispatch(picked.agent, picked.lease))
+    const settled = await settlementOf(() => dispatch(picked.agent, picked.lease, picked))
     let outcome: Outcome = { kind: 'neutral' }
     try {
       outcome = checkedOutcome(outcomeOf(settled))

@@ -1,0 +1,198 @@
+import type { ApiErrorCode } from '@ostler/api'
+import {
+  classify,
+  type Classification,
+  type Exhausted,
+  type Mode,
+  type Outcome,
+  type Picked,
+  type Scheduler,
+  type Settlement,
+  type VendorRule,
+} from '@ostler/core'
+import type { DispatchAnswer, Dispatcher } from '../agents/dispatch.ts'
+import { AgentFailure, DispatchFailure } from '../agents/failure.ts'
+import { ApiError } from '../http/api-error.ts'
+import type { Guard } from '../target/guard.ts'
+import type { TargetUrl } from '../target/url.ts'
+import { TargetError } from '../target/error.ts'
+import { nextHop, type Hop } from './redirect.ts'
+import type { AskedFetch } from './request.ts'
+
+const MOST_HOPS = 10
+/** A lease outlives the request that it is for: it is given back by its report, this is for gateways that crash. */
+const LEASE_GRACE_MS = 5_000
+
+/** What failures are to a caller. */
+const CODES: Readonly<Record<DispatchFailure['kind'], ApiErrorCode>> = {
+  agent: 'BAD_GATEWAY',
+  target: 'BAD_GATEWAY',
+  timeout: 'TARGET_TIMEOUT',
+  abort: 'SHUTTING_DOWN',
+  request: 'BAD_REQUEST',
+}
+
+/** Whom a fetch asks, in this order. */
+export interface FetchParts {
+  readonly scheduler: Scheduler<Mode>
+  readonly guard: Guard
+  readonly dispatcher: Dispatcher
+  readonly rules: readonly VendorRule[] | null
+  readonly maxResponseBytes: number
+  nowMs(): number
+}
+
+/** What a target answered, through whom, and what that came to. */
+export interface Fetched {
+  readonly answer: DispatchAnswer
+  readonly classification: Classification
+  readonly picked: Picked
+  /** Agents asked, over all redirects. */
+  readonly attempts: number
+  /** Where redirects ended. */
+  readonly url: string
+}
+
+interface Dispatched {
+  readonly answer: DispatchAnswer
+  readonly classification: Classification
+  readonly picked: Picked
+}
+
+/**
+ * Fetches what is asked for: checks the target, has an agent picked, sends, judges and reports; elsewhere again while that may help
+ * and is allowed. Each redirect that is followed is a target of its own: checked, and picked for, the same agent if that one may be.
+ * The report has resolved when this resolves.
+ * @throws ApiError
+ */
+export async function fetchTarget(
+  parts: FetchParts,
+  asked: AskedFetch,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const deadlineMs = parts.nowMs() + asked.timeoutMs
+  const { method, headers, body } = asked
+  let hop: Hop = { target: parse(parts.guard, asked.url), method, headers, body }
+  let last: Picked | null = null
+  let attempts = 0
+  for (let hops = 0; ; hops++) {
+    const done = await fetchHop(parts, asked, hop, last, deadlineMs, signal)
+    attempts += done.attempts
+    last = done.fetched.picked
+    const next = asked.redirect === 'follow' ? nextHop(hop, done.fetched.answer) : null
+    if (next === null) return { ...done.fetched, attempts, url: hop.target.url }
+    if (hops === MOST_HOPS) {
+      throw new ApiError('BAD_GATEWAY', `the target redirected more than ${MOST_HOPS} times`)
+    }
+    hop = { ...next, target: parse(parts.guard, next.target) }
+  }
+}
+
+async function fetchHop(
+  parts: FetchParts,
+  asked: AskedFetch,
+  hop: Hop,
+  last: Picked | null,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<{ readonly fetched: Dispatched; readonly attempts: number }> {
+  const { scheduler, dispatcher } = parts
+  const { target: asks, method, headers, body } = hop
+  try {
+    const target = await parts.guard.check(asks, signal)
+    const send = async (
+      agent: Picked['agent'],
+      _lease: unknown,
+      picked: Picked,
+    ): Promise<Dispatched> => {
+      const answer = await dispatcher.send(agent, {
+        target,
+        method,
+        headers,
+        ...(body !== null && { body }),
+        timeoutMs: Math.max(1, deadlineMs - parts.nowMs()),
+        signal,
+        maxBodyBytes: parts.maxResponseBytes,
+      })
+      return { answer, classification: judged(parts, asks.url, answer), picked }
+    }
+    const wish = {
+      url: asks.url,
+      ...(asked.session !== null && { session: asked.session }),
+      ...(asked.geo !== null && { geo: asked.geo }),
+      deadlineMs: deadlineMs + LEASE_GRACE_MS,
+    }
+    const options = { attempts: asked.attempts, outcomeOf }
+    const again = last === null ? wish : { ...wish, pin: [last.agent.id] }
+    let result = await scheduler.withAgent(again, send, options)
+    if (result.kind === 'exhausted' && last !== null) {
+      result = await scheduler.withAgent(wish, send, options)
+    }
+    if (result.kind === 'exhausted') throw exhausted(result.exhausted, asks.host, parts.nowMs())
+    return { fetched: result.value, attempts: result.tried.length }
+  } catch (error) {
+    throw failed(error)
+  }
+}
+
+function judged(
+  parts: FetchParts,
+  url: string,
+  { status, headers, body }: DispatchAnswer,
+): Classification {
+  const { rules } = parts
+  const options = { nowMs: parts.nowMs(), ...(rules !== null && { rules }) }
+  return classify({ status, headers, body, url }, options)
+}
+
+/** What is reported of a dispatch. What the agent did wrong is charged to the agent, wherever it happened. */
+function outcomeOf(settled: Settlement<Dispatched>): Outcome {
+  if (settled.kind === 'returned') return settled.value.classification.outcome
+  const { error } = settled
+  if (!(error instanceof DispatchFailure)) return { kind: 'neutral' }
+  const evidence = `${error.kind}: ${error.reason}`
+  switch (error.kind) {
+    case 'agent':
+      // An agent that says it cannot connect may be right: else one dead target would rest every agent in turn.
+      return { kind: isExcused(error) ? 'target_error' : 'agent_error', evidence }
+    case 'timeout':
+      return { kind: error.reason === 'tunnel' ? 'agent_error' : 'target_error', evidence }
+    case 'target':
+      return { kind: 'target_error', evidence }
+    case 'abort':
+    case 'request':
+      return { kind: 'neutral' }
+    default:
+      return error.kind satisfies never
+  }
+}
+
+function isExcused(error: DispatchFailure): boolean {
+  return error instanceof AgentFailure && error.doubtful && error.reason === 'rejected'
+}
+
+function exhausted(refusal: Exhausted, domain: string, nowMs: number): ApiError {
+  const { cause, counts, retryAtMs, degraded } = refusal
+  const details = { domain, cause, counts, retryAtMs, ...(degraded && { degraded }) }
+  const retryAfterMs = retryAtMs === null ? null : Math.max(0, retryAtMs - nowMs)
+  const message = `no agent is available for ${domain}: ${cause.replaceAll('_', ' ')}`
+  return new ApiError('NO_AGENT_AVAILABLE', message, { details, retryAfterMs })
+}
+
+function parse(guard: Guard, url: string): TargetUrl {
+  try {
+    return guard.parse(url)
+  } catch (error) {
+    throw failed(error)
+  }
+}
+
+function failed(error: unknown): unknown {
+  if (error instanceof TargetError) {
+    const code = error.code === 'TARGET_UNRESOLVED' ? 'BAD_GATEWAY' : error.code
+    return new ApiError(code, error.message, { cause: error })
+  }
+  if (!(error instanceof DispatchFailure)) return error
+  const details = { by: error.kind, reason: error.reason }
+  return new ApiError(CODES[error.kind], error.message, { details, cause: error })
+}

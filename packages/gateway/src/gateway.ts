@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import { HEADERS } from '@ostler/api'
+import { Scheduler, type Mode } from '@ostler/core'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyHttpOptions } from 'fastify'
+import { createDispatcher } from './agents/dispatch.ts'
+import { Admission } from './http/admission.ts'
+import { answerClientError, answerErrors } from './http/error-handler.ts'
+import { Operations } from './http/idempotency.ts'
+import { validatorOf } from './http/validator.ts'
+import { Workshop, type House, type Routes } from './house.ts'
+import {
+  resolveGatewayOptions,
+  type GatewayOptions,
+  type ResolvedGatewayOptions,
+} from './options.ts'
+import { debugRoutes } from './routes/debug.ts'
+import { documentRoutes } from './routes/documents.ts'
+import { fetchRoutes } from './routes/fetch.ts'
+import { networkRoutes } from './routes/network.ts'
+import { operationRoutes } from './routes/operations.ts'
+import { usageRoutes } from './routes/usage.ts'
+import { createGuard } from './target/guard.ts'
+import { Counters } from './usage/counters.ts'
+import { Metrics } from './usage/metrics.ts'
+
+type LoggerOptions = Exclude<FastifyHttpOptions<Server>['logger'], boolean | undefined>
+
+/** How long a caller may take to send a request, and how long a connection may wait for its next one. */
+const RECEIVE_WITHIN_MS = 60_000
+const KEEP_ALIVE_MS = 65_000
+const MOST_HEADER_BYTES = 32 * 1024
+const POLL_MS = 20
+
+/** A gateway: an app of fastify, and the scheduler that it asks. */
+export interface Gateway {
+  readonly app: Routes
+  readonly scheduler: Scheduler<Mode>
+  /** Begins to listen; resolves with the address, such as `http://127.0.0.1:8080`. */
+  listen(address: { readonly port: number; readonly host?: string }): Promise<string>
+  /** Takes no more requests, waits for those under way (`drainMs` at most), and ends. The store stays open. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes a gateway over a store and a fleet. It parses, asks the scheduler, dispatches, judges, reports and answers, and has no policy
+ * of its own. @throws OstlerError INVALID_OPTIONS, INVALID_AGENT, with every problem by its path
+ */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const resolved = resolveGatewayOptions(options)
+  const { store, tiers, clock, agents, drainMs } = resolved
+  const scheduler = new Scheduler({ ...resolved.scheduler, store, tiers, clock })
+  if (agents.length > 0) await scheduler.agents.upsert(agents)
+  const house = houseOf(resolved, scheduler)
+  const app = await appOf(house)
+  return {
+    app,
+    scheduler,
+    listen: ({ port, host = '127.0.0.1' }) => app.listen({ port, host }),
+    async close() {
+      house.workshop.close()
+      const untilMs = Date.now() + drainMs
+      while (house.workshop.size > 0 && Date.now() < untilMs) await setTimeout(POLL_MS)
+      house.workshop.abort()
+      await app.close()
+      await house.dispatcher.close()
+      await scheduler.close()
+    },
+  }
+}
+
+function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): House {
+  const { store, clock, rules, maxInFlight, maxResponseBytes, allowTargets, resolveAt } = options
+  const nowMs = (): number => clock.nowMs()
+  const workshop = new Workshop(maxInFlight)
+  return {
+    options,
+    store,
+    scheduler,
+    admission: new Admission(options, scheduler),
+    operations: new Operations(store, nowMs),
+    guard: createGuard({ allow: allowTargets }),
+    dispatcher: createDispatcher({ resolveAt }),
+    counters: new Counters(),
+    metrics: new Metrics({
+      agents: () => scheduler.agents.size,
+      inFlight: () => workshop.size,
+      degraded: () => scheduler.standing().degraded,
+    }),
+    rules,
+    maxResponseBytes,
+    workshop,
+    nowMs,
+  }
+}
+
+async function appOf(house: House): Promise<Routes> {
+  const app = fastify(serverOptions(house.options)).withTypeProvider<TypeBoxTypeProvider>()
+  app.setValidatorCompiler(validatorOf())
+  answerErrors(app)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header(HEADERS.requestId, request.id)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    const { method } = request
+    house.metrics.requests.inc({ route, method, status: String(reply.statusCode) })
+    house.metrics.seconds.observe({ route }, reply.elapsedTime / 1000)
+  })
+  house.admission.install(app)
+  await documentRoutes(app)
+  app.after(() => {
+    operationRoutes(app, house)
+    usageRoutes(app, house)
+    networkRoutes(app, house)
+    debugRoutes(app, house)
+    fetchRoutes(app, house)
+  })
+  await app.ready()
+  return app
+}
+
+function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Server> {
+  const { log, logTo, maxRequestBytes, trustProxy } = options
+  return {
+    bodyLimit: maxRequestBytes,
+    requestTimeout: RECEIVE_WITHIN_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { maxHeaderSize: MOST_HEADER_BYTES, headersTimeout: RECEIVE_WITHIN_MS },
+    forceCloseConnections: 'idle',
+    genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
+    requestIdHeader: false,
+    trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, 'req_none'),
+    logger: log === false ? false : loggerOf(log, logTo),
+  }
+}
+
+function loggerOf(level: string, stream: ResolvedGatewayOptions['logTo']): LoggerOptions {
+  const redact = ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie']
+  const options = { level, redact, serializers: { req: shownRequest } }
+  return stream === null || stream === undefined ? options : { ...options, stream }
+}
+
+/** A request as the log shows it: without its query, which may hold a target's secrets. */
+function shownRequest(request: { readonly method: string; readonly url: string }): {
+  method: string
+  path: string
+} {
+  return { method: request.method, path: request.url.split('?', 1)[0] }
+}

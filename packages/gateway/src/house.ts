@@ -1,0 +1,95 @@
+import type { Mode, Scheduler, Store, VendorRule } from '@ostler/core'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import type { Dispatcher } from './agents/dispatch.ts'
+import type { Admission } from './http/admission.ts'
+import { ApiError } from './http/api-error.ts'
+import type { Operations } from './http/idempotency.ts'
+import type { ResolvedGatewayOptions } from './options.ts'
+import type { Guard } from './target/guard.ts'
+import type { Counters } from './usage/counters.ts'
+import type { Metrics } from './usage/metrics.ts'
+
+/** An app whose routes' types follow from their schemas. */
+export type Routes = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** What the routes of a gateway share. */
+export interface House {
+  readonly options: ResolvedGatewayOptions
+  readonly store: Store<Mode>
+  readonly scheduler: Scheduler<Mode>
+  readonly admission: Admission
+  readonly operations: Operations
+  readonly guard: Guard
+  readonly dispatcher: Dispatcher
+  readonly counters: Counters
+  readonly metrics: Metrics
+  readonly rules: readonly VendorRule[] | null
+  readonly maxResponseBytes: number
+  readonly workshop: Workshop
+  nowMs(): number
+}
+
+/** All work for callers that is under way: bounded, and ended when the caller goes away or the gateway closes. */
+export class Workshop {
+  readonly #most: number
+  readonly #running = new Set<AbortController>()
+  #isClosing = false
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  get size(): number {
+    return this.#running.size
+  }
+
+  get isClosing(): boolean {
+    return this.#isClosing
+  }
+
+  /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN */
+  async work<T>(
+    reply: Pick<FastifyReply, 'raw'>,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (this.#isClosing) throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down')
+    if (this.#running.size >= this.#most) {
+      const message = `${this.#most} requests are under way, which is as many as may be`
+      throw new ApiError('SHUTTING_DOWN', message, { retryAfterMs: 1000 })
+    }
+    const controller = new AbortController()
+    const hangUp = (): void => controller.abort()
+    this.#running.add(controller)
+    reply.raw.once('close', hangUp)
+    try {
+      return await run(controller.signal)
+    } finally {
+      reply.raw.off('close', hangUp)
+      this.#running.delete(controller)
+    }
+  }
+
+  /** No new work from now on. */
+  close(): void {
+    this.#isClosing = true
+  }
+
+  /** Ends what is still running. */
+  abort(): void {
+    for (const controller of this.#running) controller.abort()
+  }
+}

@@ -1,0 +1,131 @@
+import {
+  expectInteger,
+  memoryStore,
+  systemClock,
+  throwIfAny,
+  unknownField,
+  type Agent,
+  type Clock,
+  type Mode,
+  type Problem,
+  type SchedulerOptions,
+  type Store,
+  type Tier,
+  type VendorRule,
+} from '@ostler/core'
+import type { KeyRing } from './keys/key.ts'
+
+const MINUTE_MS = 60_000
+
+/** Whom callers without a key, and those whose key is refused, are counted as; keys name one of the others. */
+export const UNAUTHENTICATED = 'unauthenticated'
+
+/** The tiers of the seed, sliding windows all. Permits are WebSockets and streams at once. */
+export const DEFAULT_TIERS: Readonly<Record<string, Tier>> = Object.freeze({
+  [UNAUTHENTICATED]: {
+    policies: [{ name: UNAUTHENTICATED, limit: 10, windowMs: MINUTE_MS }],
+    permits: 5,
+  },
+  free: { policies: [{ name: 'free', limit: 60, windowMs: MINUTE_MS }], permits: 5 },
+  starter: { policies: [{ name: 'starter', limit: 60, windowMs: MINUTE_MS }], permits: 20 },
+})
+
+/** What a gateway is made of. Everything has a default but the keys. */
+export interface GatewayOptions {
+  readonly keys: KeyRing
+  /** Default: in memory. It is left open by `close`. */
+  readonly store?: Store<Mode>
+  /** Agents to begin with; others come by the admin routes, or from the store. */
+  readonly agents?: readonly Agent[]
+  /** By name; merged over {@link DEFAULT_TIERS}. */
+  readonly tiers?: Readonly<Record<string, Tier>>
+  /** What else the scheduler is told. */
+  readonly scheduler?: Omit<SchedulerOptions<Mode>, 'store' | 'tiers' | 'clock'>
+  /** Rules that say what a block looks like, in place of the core's. */
+  readonly rules?: readonly VendorRule[]
+  /** Targets that may be fetched though their addresses are private: CIDRs or host names. Default none. */
+  readonly allowTargets?: readonly string[]
+  /** Whether an agent is sent to the address that was checked (default), or told the name and trusted to check it. */
+  readonly resolveAt?: 'gateway' | 'agent'
+  /** The longest body of a request, in bytes. Default 10 MiB. */
+  readonly maxRequestBytes?: number
+  /** The longest body of a target's answer, decompressed, in bytes. Default 10 MiB. */
+  readonly maxResponseBytes?: number
+  /** Requests to targets under way at once; more are refused with 503. Default 10,000. */
+  readonly maxInFlight?: number
+  /** How long `close` waits for requests under way, in ms. Default 10_000. */
+  readonly drainMs?: number
+  /** Proxies in front whose `X-Forwarded-For` counts: addresses or CIDRs. Default none. */
+  readonly trustProxy?: readonly string[]
+  /** Default: the machine's. */
+  readonly clock?: Clock
+  /** pino's level, or false for silence. Default 'info'. */
+  readonly log?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | false
+  /** Where log lines go. Default: standard output. */
+  readonly logTo?: { write(line: string): void }
+}
+
+/** Options with every default filled in. */
+export interface ResolvedGatewayOptions extends Required<Omit<GatewayOptions, 'rules' | 'logTo'>> {
+  readonly rules: readonly VendorRule[] | null
+  readonly logTo: GatewayOptions['logTo'] | null
+}
+
+const MIB = 1024 * 1024
+const NAMES: Readonly<Record<keyof GatewayOptions, true>> = {
+  keys: true,
+  store: true,
+  agents: true,
+  tiers: true,
+  scheduler: true,
+  rules: true,
+  allowTargets: true,
+  resolveAt: true,
+  maxRequestBytes: true,
+  maxResponseBytes: true,
+  maxInFlight: true,
+  drainMs: true,
+  trustProxy: true,
+  clock: true,
+  log: true,
+  logTo: true,
+}
+const FIELDS = Object.keys(NAMES)
+
+/** Checks options and fills in the defaults. @throws OstlerError INVALID_OPTIONS, with every problem by its path */
+export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {
+  const problems: Problem[] = []
+  for (const field of Object.keys(options)) {
+    if (!FIELDS.includes(field)) {
+      problems.push({ path: '', message: unknownField(field, 'the gateway', FIELDS) })
+    }
+  }
+  if (typeof options.keys?.find !== 'function') {
+    problems.push({ path: 'keys', message: 'must be a key ring, such as keyRing(...)' })
+  }
+  const resolved: ResolvedGatewayOptions = {
+    keys: options.keys,
+    store: options.store ?? memoryStore(),
+    agents: options.agents ?? [],
+    tiers: { ...DEFAULT_TIERS, ...options.tiers },
+    scheduler: options.scheduler ?? {},
+    rules: options.rules ?? null,
+    allowTargets: options.allowTargets ?? [],
+    resolveAt: options.resolveAt ?? 'gateway',
+    maxRequestBytes: options.maxRequestBytes ?? 10 * MIB,
+    maxResponseBytes: options.maxResponseBytes ?? 10 * MIB,
+    maxInFlight: options.maxInFlight ?? 10_000,
+    drainMs: options.drainMs ?? 10_000,
+    trustProxy: options.trustProxy ?? [],
+    clock: options.clock ?? systemClock,
+    log: options.log ?? 'info',
+    logTo: options.logTo ?? null,
+  }
+  const { maxRequestBytes, maxResponseBytes, maxInFlight, drainMs } = resolved
+  expectInteger(problems, 'maxRequestBytes', maxRequestBytes, 1024, 256 * MIB)
+  expectInteger(problems, 'maxResponseBytes', maxResponseBytes, 1024, 256 * MIB)
+  expectInteger(problems, 'maxInFlight', maxInFlight, 1, 1_000_000)
+  expectInteger(problems, 'drainMs', drainMs, 0, 600_000)
+  throwIfAny('INVALID_OPTIONS', problems)
+  return resolved
+}

@@ -1,0 +1,147 @@
+import { HEADERS } from '@ostler/api'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { fetchAnswer, isBlocked } from '../fetch/answer.ts'
+import { askedOf, type AskedFetch } from '../fetch/request.ts'
+import { fetchTarget, type Fetched } from '../fetch/run.ts'
+import { FetchAnswer, FetchBody, FetchQuery } from '../fetch/schema.ts'
+import { ApiError } from '../http/api-error.ts'
+import { idempotencyKeyOf, type Operation } from '../http/idempotency.ts'
+import type { ApiKey } from '../keys/key.ts'
+import type { House, Routes } from '../house.ts'
+import { errorAnswers } from './error-answers.ts'
+
+const TargetHeaders = Type.Object({
+  'x-target-url': Type.Optional(Type.String({ description: 'The target' })),
+  'x-geo': Type.Optional(
+    Type.String({
+      description: 'Where from: DE, DE,AT, US-CA, 48.21,16.37, EU; ;strict ;radius=500 -GB',
+    }),
+  ),
+  'x-session': Type.Optional(
+    Type.String({ description: 'Requests of one session keep their agent' }),
+  ),
+})
+
+/** `POST /fetch` and `GET /fetch`: a target, through the right agent. */
+export function fetchRoutes(app: Routes, house: House): void {
+  const access = { scope: 'fetch' } as const
+  const response = { 200: FetchAnswer, ...errorAnswers }
+  app.get(
+    '/fetch',
+    {
+      config: { access },
+      schema: {
+        summary: 'Fetch a target',
+        querystring: FetchQuery,
+        headers: TargetHeaders,
+        response,
+      },
+    },
+    async (request, reply) => {
+      const { url, ...query } = request.query
+      const asked = askedOf(query, request.headers, url === undefined ? {} : { url })
+      return answer(house, request, reply, asked)
+    },
+  )
+  app.post(
+    '/fetch',
+    {
+      config: { access },
+      schema: {
+        summary: 'Fetch a target, by any method',
+        body: Type.Union([FetchBody, Type.Null()]),
+        querystring: Type.Object({ url: Type.Optional(Type.String({ maxLength: 8192 })) }),
+        headers: Type.Intersect([
+          TargetHeaders,
+          Type.Object({ 'idempotency-key': Type.Optional(Type.String({ maxLength: 255 })) }),
+        ]),
+        response,
+      },
+    },
+    async (request, reply) => {
+      const asked = askedOf(request.body ?? {}, request.headers, request.query)
+      return answerOnce(house, request, reply, asked)
+    },
+  )
+}
+
+/** The same, once for each idempotency key. */
+async function answerOnce(
+  house: House,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: AskedFetch,
+): Promise<FastifyReply> {
+  const idempotencyKey = idempotencyKeyOf(request.headers)
+  if (idempotencyKey === null) return answer(house, request, reply, asked)
+  const key = request.apiKey as ApiKey
+  const { body, ...rest } = asked
+  const begun = await house.operations.begin({
+    idempotencyKey,
+    keyId: key.id,
+    route: 'POST /fetch',
+    input: JSON.stringify([rest, body === null ? null : Buffer.from(body).toString('base64')]),
+    timeoutMs: asked.timeoutMs,
+  })
+  if (begun.kind === 'replayed') {
+    reply.code(begun.answer.status).header(HEADERS.idempotentReplayed, 'true')
+    return reply.type('application/json; charset=utf-8').send(begun.answer.body)
+  }
+  return settled(begun.operation, async () => {
+    await house.admission.count(key, reply)
+    return answer(house, request, reply, asked, begun.operation)
+  })
+}
+
+/** An operation that comes to no answer is free to be asked for again. */
+async function settled<T>(operation: Operation, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    await operation.free()
+    throw error
+  }
+}
+
+async function answer(
+  house: House,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: AskedFetch,
+  operation?: Operation,
+): Promise<FastifyReply> {
+  const startMs = house.nowMs()
+  const fetched = await house.workshop.work(reply, (signal) =>
+    counted(house, request, asked, signal),
+  )
+  const { id: requestId } = request
+  const timingMs = house.nowMs() - startMs
+  const body = JSON.stringify(fetchAnswer(fetched, { url: asked.url, requestId, timingMs }))
+  if (operation !== undefined) await operation.keep({ status: 200, body })
+  return reply.type('application/json; charset=utf-8').send(body)
+}
+
+async function counted(
+  house: House,
+  request: FastifyRequest,
+  asked: AskedFetch,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const { id } = request.apiKey as ApiKey
+  try {
+    const fetched = await fetchTarget(house, asked, signal)
+    const result = isBlocked(fetched) ? 'blocked' : 'ok'
+    house.counters.add(id, 'http', result, new URL(fetched.url).hostname, house.nowMs())
+    return fetched
+  } catch (error) {
+    if (error instanceof ApiError && error.status >= 500) {
+      house.counters.add(id, 'http', 'failed', hostOf(asked.url), house.nowMs())
+    }
+    throw error
+  }
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : 'unknown'
+}

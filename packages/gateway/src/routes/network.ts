@@ -1,0 +1,197 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Agent, DomainHealth, Page as CorePage, StoredAgent } from '@ostler/core'
+import type { FastifyReply } from 'fastify'
+import { Type, type Static } from 'typebox'
+import { readEndpoint } from '../agents/endpoint.ts'
+import { ApiError } from '../http/api-error.ts'
+import type { House, Routes } from '../house.ts'
+import { EventStream } from '../stream/sse.ts'
+import { errorAnswers } from './error-answers.ts'
+
+const Counts = Type.Object({
+  available: Type.Integer(),
+  limited: Type.Integer(),
+  unavailable: Type.Integer(),
+})
+
+const HealthAnswer = Type.Object({
+  domain: Type.String(),
+  counts: Counts,
+  incident: Type.Optional(Type.Object({ openedAtMs: Type.Integer() })),
+  nextRecoveryAtMs: Type.Union([Type.Integer(), Type.Null()]),
+  agents: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      health: Type.String(),
+      reason: Type.String(),
+      untilMs: Type.Integer(),
+    }),
+  ),
+  next: Type.Union([Type.Integer(), Type.Null()], { description: 'Where the next page begins' }),
+})
+
+const AgentBody = Type.Object(
+  {
+    country: Type.Optional(Type.String()),
+    region: Type.Optional(Type.String()),
+    city: Type.Optional(Type.String()),
+    lat: Type.Optional(Type.Number()),
+    lon: Type.Optional(Type.Number()),
+    exitIp: Type.Optional(Type.String()),
+    asn: Type.Optional(Type.Integer()),
+    tags: Type.Optional(Type.Array(Type.String())),
+    weight: Type.Optional(Type.Number()),
+    maxConcurrency: Type.Optional(Type.Integer()),
+    url: Type.Optional(
+      Type.String({ description: 'http, https or socks5; or direct. Never shown' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+const AgentAnswer = Type.Object({ id: Type.String() }, { additionalProperties: true })
+const Page = Type.Object({
+  offset: Type.Optional(Type.Integer({ minimum: 0, description: 'The first to list' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+})
+const WATCH_EVERY_MS = 1000
+
+/** `GET /network/...` and, for admins, `PUT` and `DELETE` of agents. */
+export function networkRoutes(app: Routes, house: House): void {
+  healthRoute(app, house)
+  agentsRoute(app, house)
+  changeRoutes(app, house)
+}
+
+function healthRoute(app: Routes, house: House): void {
+  const { scheduler } = house
+  app.get(
+    '/network/health/:domain',
+    {
+      config: { access: { scope: 'network' } },
+      schema: {
+        summary: "How a domain's agents stand; as text/event-stream: each time that changes",
+        params: Type.Object({ domain: Type.String({ minLength: 1, maxLength: 253 }) }),
+        querystring: Page,
+        response: { 200: HealthAnswer, ...errorAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { domain } = request.params
+      const page = request.query
+      const health = await scheduler.health(domain, page)
+      if (request.headers.accept?.includes('text/event-stream') !== true) return shown(health)
+      reply.hijack()
+      await house.workshop.work(reply, (signal) => watch(house, reply, signal, domain, page))
+      return undefined as never
+    },
+  )
+}
+
+/** Tells how a domain stands whenever that is new. What recovers does so by the clock alone, so it is looked at, not waited for. */
+async function watch(
+  { scheduler }: House,
+  reply: FastifyReply,
+  signal: AbortSignal,
+  domain: string,
+  page: CorePage,
+): Promise<void> {
+  const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])
+  const stream = new EventStream(reply.raw, Object.fromEntries(headers))
+  let told = ''
+  while (!signal.aborted) {
+    const health = shown(await scheduler.health(domain, page))
+    const text = JSON.stringify(health)
+    if (text !== told) {
+      if (stream.send('health', health) === 'full') await stream.drained()
+      told = text
+    }
+    await setTimeout(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined)
+  }
+  stream.end()
+}
+
+function agentsRoute(app: Routes, { scheduler }: House): void {
+  app.get(
+    '/network/agents',
+    {
+      config: { access: { scope: 'network' } },
+      schema: {
+        summary: 'The agents of the fleet',
+        querystring: Page,
+        response: {
+          200: Type.Object({
+            total: Type.Integer(),
+            agents: Type.Array(AgentAnswer),
+            next: Type.Union([Type.Integer(), Type.Null()]),
+          }),
+          ...errorAnswers,
+        },
+      },
+    },
+    (request) => {
+      const { offset = 0, limit = 100 } = request.query
+      const agents: Shown[] = []
+      let at = 0
+      for (const agent of scheduler.agents.values()) {
+        if (at >= offset + limit) break
+        if (at++ >= offset) agents.push(withoutUrl(agent))
+      }
+      const { size } = scheduler.agents
+      return { total: size, agents, next: offset + limit < size ? offset + limit : null }
+    },
+  )
+}
+
+function changeRoutes(app: Routes, { scheduler }: House): void {
+  const access = { scope: 'admin' } as const
+  const params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 128 }) })
+  app.put(
+    '/network/agents/:id',
+    {
+      config: { access },
+      schema: {
+        summary: 'Add an agent, or replace the one of this id',
+        params,
+        body: AgentBody,
+        response: { 200: AgentAnswer, ...errorAnswers },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      const agent = { id, ...request.body }
+      if (agent.url !== undefined) readEndpoint(agent.url)
+      await scheduler.agents.upsert([agent])
+      return withoutUrl(scheduler.agents.get(id) ?? agent)
+    },
+  )
+  app.delete(
+    '/network/agents/:id',
+    {
+      config: { access },
+      schema: {
+        summary: 'Take an agent out of the fleet',
+        params,
+        response: { 204: Type.Null(), ...errorAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      if (scheduler.agents.get(id) === undefined) {
+        throw new ApiError('NOT_FOUND', `there is no agent ${JSON.stringify(id)}`)
+      }
+      await scheduler.agents.remove([id])
+      return reply.code(204).send(null)
+    },
+  )
+}
+
+type Shown = Omit<StoredAgent, 'url'>
+
+/** An agent as it may be shown: how it is reached is nobody's business, and may hold credentials. */
+function withoutUrl({ url: _url, ...agent }: Agent): Shown {
+  return agent
+}
+
+function shown(health: DomainHealth): Static<typeof HealthAnswer> {
+  return { ...health, agents: health.agents.map(({ exit: _exit, ...agent }) => agent) }
+}
