@@ -364,6 +364,25 @@ describe('an answer', () => {
     await until(() => to.sockets[0].destroyed, 'its connection closed')
   })
 
+  it('in pieces of one byte costs no more memory than it has bytes', async () => {
+    const pieces = Buffer.from('1\r\nx\r\n'.repeat(10_000))
+    let left = 100
+    const to = await serve((socket) => {
+      const more = (): void => {
+        if (left-- > 0) socket.write(pieces, more)
+        else socket.end('0\r\n\r\n')
+      }
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', more)
+      })
+    })
+    const before = process.memoryUsage().rss
+    const answer = await send(dispatcher(), undefined, `http://127.0.0.1:${to.port}`)
+    expect(answer.body.length).toBe(1_000_000)
+    expect(Buffer.from(answer.body).toString()).toBe('x'.repeat(1_000_000))
+    expect(process.memoryUsage().rss - before).toBeLessThan(80_000_000)
+  })
+
   it('of just the length that is kept is whole', async () => {
     const to = await target((_, response) => void response.end('12345'))
     const url = `http://127.0.0.1:${to.port}`
@@ -696,6 +715,20 @@ describe('a connection', () => {
     const checked = await at(`https://secure.example:${one.port}`)
     await by.send({ id: 'other' }, { target: checked, method: 'GET', timeoutMs: 5_000 })
     expect([one.sockets.length, two.sockets.length]).toEqual([2, 1])
+  })
+
+  it('may be used again many times', async () => {
+    const warned: Error[] = []
+    const note = (warning: Error): void => void warned.push(warning)
+    process.on('warning', note)
+    const to = await target()
+    const by = dispatcher()
+    for (let i = 0; i < 30; i++) await send(by, undefined, `http://127.0.0.1:${to.port}`)
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+    process.off('warning', note)
+    expect([to.sockets.length, warned]).toEqual([1, []])
   })
 
   it('serves one request at a time', async () => {

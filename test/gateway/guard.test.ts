@@ -1,5 +1,12 @@
-import { createGuard, refusedRange, TargetError, type TargetUrl } from '@ostler/gateway'
+import {
+  createGuard,
+  dnsResolver,
+  refusedRange,
+  TargetError,
+  type TargetUrl,
+} from '@ostler/gateway'
 import { describe, expect, it } from 'vitest'
+import { serveNames } from './rig/name-server.ts'
 
 const PUBLIC = '93.184.215.14'
 
@@ -348,6 +355,48 @@ describe('names', () => {
       path: '/',
     }
     expect((await refusal(() => guard.check(target))).code).toBe('TARGET_FORBIDDEN')
+  })
+})
+
+describe('DNS', () => {
+  const V6 = '2606:2800:21f:cb07:6820:80da:af6b:8b2c'
+
+  async function asked(host: string): Promise<string | readonly string[]> {
+    const server = await serveNames({
+      'both.example': { a: [PUBLIC, '93.184.215.15'], aaaa: V6 },
+      'four.example': { a: [PUBLIC] },
+      'six.example': { aaaa: V6 },
+      'inside.example': { a: [PUBLIC, '10.0.0.1'] },
+      'none.example': {},
+      'missing.example': { code: 3 },
+      'refused.example': { code: 5 },
+    })
+    const guard = createGuard({ resolve: dnsResolver([server]) })
+    try {
+      return (await guard.check(guard.parse(`http://${host}`))).addresses
+    } catch (error) {
+      if (error instanceof TargetError) return error.code
+      throw error
+    }
+  }
+
+  it('is asked for addresses of both kinds', async () => {
+    expect(await asked('both.example')).toEqual([PUBLIC, '93.184.215.15', V6])
+    expect(await asked('four.example')).toEqual([PUBLIC])
+    expect(await asked('six.example')).toEqual([V6])
+    expect(await asked('inside.example')).toBe('TARGET_FORBIDDEN')
+  })
+
+  it('that knows no address leaves a host unresolved', async () => {
+    for (const host of ['none.example', 'missing.example', 'refused.example']) {
+      expect(await asked(host), host).toBe('TARGET_UNRESOLVED')
+    }
+  })
+
+  it('that is silent is given up', async () => {
+    const startMs = performance.now()
+    expect(await asked('silent.example')).toBe('TARGET_UNRESOLVED')
+    expect(performance.now() - startMs).toBeLessThan(10_000)
   })
 })
 

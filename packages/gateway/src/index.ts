@@ -35,6 +35,6 @@ export {
   type CheckedTarget,
   type Guard,
   type GuardOptions,
-  type ResolveHost,
 } from './target/guard.ts'
+export { dnsResolver, type ResolveHost } from './target/resolve.ts'
 export type { TargetScheme, TargetUrl } from './target/url.ts'

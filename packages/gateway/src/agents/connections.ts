@@ -6,6 +6,8 @@ import { readEndpoint, type Endpoint } from './endpoint.ts'
 /** One connection to a target, or to a proxy that is sent requests as they are; one request at a time. */
 export class Connection {
   readonly client: Client
+  /** Told when the connection ends, whoever ends it. */
+  whenGone: (() => void) | null = null
   readonly #socket: Socket
 
   /** @param keepAliveMs how long it is kept idle, unless the other side names a shorter time */
@@ -18,6 +20,7 @@ export class Connection {
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
     })
+    this.client.on('disconnect', () => this.whenGone?.())
   }
 
   get isOpen(): boolean {
@@ -77,6 +80,7 @@ export class Line {
     for (let i = this.#idle.length - 1; i >= 0; i--) {
       if (this.#idle[i].lane !== lane) continue
       const [{ connection }] = this.#idle.splice(i, 1)
+      connection.whenGone = null
       if (connection.isOpen) return connection
       connection.destroy()
     }
@@ -87,7 +91,7 @@ export class Line {
   keep(lane: string, connection: Connection): void {
     if (this.#ended || !connection.isOpen) return connection.destroy()
     this.#idle.push({ lane, connection })
-    connection.client.once('disconnect', () => this.#forget(connection))
+    connection.whenGone = () => this.#forget(connection)
     if (this.#idle.length > this.#most) this.#idle.shift()?.connection.destroy()
   }
 

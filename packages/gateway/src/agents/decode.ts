@@ -1,5 +1,6 @@
 import type { Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
+import { Bytes } from './bytes.ts'
 import { TargetFailure } from './failure.ts'
 
 /** A body, and whether there was more of it than is kept. */
@@ -66,21 +67,18 @@ export async function decode(
 
 async function undo(name: string, body: Body, maxBytes: number): Promise<Body> {
   const decoder = (DECODERS.get(name) as MakeDecoder)(body.bytes, body.truncated)
-  const chunks: Buffer[] = []
-  let size = 0
+  const bytes = new Bytes(maxBytes)
   decoder.end(body.bytes)
   try {
     for await (const chunk of decoder as AsyncIterable<Buffer>) {
-      chunks.push(chunk)
-      size += chunk.length
+      bytes.add(chunk)
       // Leaving the loop destroys the decoder.
-      if (size > maxBytes) break
+      if (bytes.truncated) break
     }
   } catch (cause) {
     throw new TargetFailure('encoding', `the target's body is no good ${name}`, cause)
   }
-  const bytes = Buffer.concat(chunks, Math.min(size, maxBytes))
-  return { bytes, truncated: body.truncated || size > maxBytes }
+  return { bytes: bytes.take(), truncated: body.truncated || bytes.truncated }
 }
 
 /** By the RFC in zlib's format; many servers send it bare. The first byte tells: RFC 1950, section 2.2. */

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { ConnectionGone, type Connection } from './connections.ts'
+import { Bytes } from './bytes.ts'
 import type { Body } from './decode.ts'
 import {
   AgentFailure,
@@ -75,8 +76,7 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 class Answer implements Dispatcher.DispatchHandler {
   readonly done: Promise<WireResponse>
   readonly #request: WireRequest
-  readonly #chunks: Buffer[] = []
-  #size = 0
+  readonly #body: Bytes
   #status = 0
   #headers: ResponseHeaders = {}
   #headersAtMs = 0
@@ -85,6 +85,7 @@ class Answer implements Dispatcher.DispatchHandler {
 
   constructor(request: WireRequest) {
     this.#request = request
+    this.#body = new Bytes(request.maxBodyBytes)
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -116,28 +117,23 @@ class Answer implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_: Controller, chunk: Buffer): void {
-    const room = this.#request.maxBodyBytes - this.#size
-    this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
-    this.#size += chunk.length
-    if (chunk.length > room) this.#end(true)
+    if (this.#body.truncated) return
+    this.#body.add(chunk)
+    if (this.#body.truncated) this.onResponseEnd()
   }
 
   onResponseEnd(): void {
-    this.#end(false)
-  }
-
-  onResponseError(_: Controller, error: Error): void {
-    this.#reject(this.#failureOf(error))
-  }
-
-  #end(truncated: boolean): void {
     this.#resolve({
       status: this.#status,
       headers: this.#headers,
       headersAtMs: this.#headersAtMs,
-      bytes: Buffer.concat(this.#chunks),
-      truncated,
+      bytes: this.#body.take(),
+      truncated: this.#body.truncated,
     })
+  }
+
+  onResponseError(_: Controller, error: Error): void {
+    this.#reject(this.#failureOf(error))
   }
 
   #failureOf(error: Error): DispatchFailure {

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { OstlerError } from '@ostler/core'
 import { isRange, Ranges, refusedRange } from './address.ts'
 import { TargetError } from './error.ts'
-import { resolveHost } from './resolve.ts'
+import { dnsResolver, type ResolveHost } from './resolve.ts'
 import { parseTargetUrl, type TargetUrl } from './url.ts'
 
 /** A target that may be fetched: connect to one of its addresses, and never look its host up again. */
@@ -11,9 +11,6 @@ export interface CheckedTarget extends TargetUrl {
   readonly addresses: readonly string[]
 }
 
-/** Every address of a host; rejects, or gives none, where there is none. */
-export type ResolveHost = (host: string, signal: AbortSignal) => Promise<readonly string[]>
-
 export interface GuardOptions {
   /**
    * Targets that are allowed though they are not public: addresses, CIDRs (`10.1.0.0/16`), or
@@ -21,7 +18,7 @@ export interface GuardOptions {
    * does not do. At most 1,000. Default none.
    */
   readonly allow?: readonly string[]
-  /** Default: DNS, by A and AAAA. */
+  /** Default: {@link dnsResolver}. */
   readonly resolve?: ResolveHost
 }
 
@@ -61,7 +58,7 @@ const PRIVATE_NAMES = [
  * @throws OstlerError INVALID_OPTIONS
  */
 export function createGuard(options: GuardOptions = {}): Guard {
-  const { allow = [], resolve = resolveHost } = options
+  const { allow = [], resolve = dnsResolver() } = options
   if (allow.length > MOST_ALLOWED) {
     throw new OstlerError(
       'INVALID_OPTIONS',

@@ -1,19 +1,29 @@
 import { Resolver } from 'node:dns/promises'
 
-/**
- * Asks DNS itself and not `getaddrinfo`: that would hold one of few threads for as long as a name
- * server is silent, and cannot be given up. The hosts file is not read: what stands there is private.
- */
-const resolver = new Resolver({ timeout: 2_000, tries: 2 })
+/** Every address of a host; rejects, or gives none, where there is none. */
+export type ResolveHost = (host: string, signal: AbortSignal) => Promise<readonly string[]>
+
+/** How long a name server may take, and how often it is asked. */
+const PATIENCE = { timeout: 2_000, tries: 2 }
 
 /**
- * All addresses of a host, IPv4 first. A name server that is silent costs about 6 s at most.
- * @throws the resolver's error where neither kind is found
+ * Looks hosts up by DNS itself, all addresses of both kinds, IPv4 first. `getaddrinfo` would hold
+ * one of few threads for as long as a name server is silent, and cannot be given up. The hosts file
+ * is not read: what stands there is private.
+ * @param servers as `address:port`. Default: the system's
+ * @throws (from what it returns) the resolver's error where neither kind is found
  */
-export async function resolveHost(host: string): Promise<readonly string[]> {
-  const [ipv4, ipv6] = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
-  if (ipv4.status === 'rejected' && ipv6.status === 'rejected') throw ipv4.reason
-  return [...valueOf(ipv4), ...valueOf(ipv6)]
+export function dnsResolver(servers?: readonly string[]): ResolveHost {
+  const resolver = new Resolver(PATIENCE)
+  if (servers !== undefined) resolver.setServers(servers)
+  return async (host) => {
+    const [ipv4, ipv6] = await Promise.allSettled([
+      resolver.resolve4(host),
+      resolver.resolve6(host),
+    ])
+    if (ipv4.status === 'rejected' && ipv6.status === 'rejected') throw ipv4.reason
+    return [...valueOf(ipv4), ...valueOf(ipv6)]
+  }
 }
 
 function valueOf(settled: PromiseSettledResult<string[]>): readonly string[] {
