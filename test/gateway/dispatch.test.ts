@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
+import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import {
@@ -192,6 +193,29 @@ describe('a request', () => {
     expect(refused).toMatchObject({ kind: 'agent', reason: 'auth' })
   })
 
+  it('names its host as a URL does: without the port that is the scheme’s own', async () => {
+    const heads: string[] = []
+    const agent = await serve((socket) =>
+      socket.on('data', (chunk: Buffer) => {
+        heads.push(chunk.toString())
+        const isConnect = heads.length % 2 === 1
+        socket.write(isConnect ? 'HTTP/1.1 200 OK\r\n\r\n' : 'HTTP/1.1 204 No\r\n\r\n')
+      }),
+    )
+    const by = dispatcher()
+    for (const host of [
+      'plain.example',
+      'plain.example:81',
+      '[2606:4700::1]',
+      '[2606:4700::1]:81',
+    ]) {
+      await send(by, `http://127.0.0.1:${agent.port}`, `http://${host}`)
+      expect(heads.at(-1)).toContain(`\r\nhost: ${host}\r\n`)
+    }
+    expect(heads[0]).toContain('CONNECT 127.0.0.1:80 HTTP/1.1\r\nhost: 127.0.0.1:80\r\n')
+    expect(heads[6]).toContain('CONNECT [2606:4700::1]:81 HTTP/1.1\r\n')
+  })
+
   it('is sent with its method, headers and body, each once', async () => {
     const to = await target()
     await send(dispatcher(), undefined, `http://127.0.0.1:${to.port}`, {
@@ -284,6 +308,13 @@ describe('an answer', () => {
     expect(connect).toBeGreaterThan(0)
     expect(firstByte).toBeGreaterThanOrEqual(connect)
     expect(total).toBeGreaterThanOrEqual(firstByte)
+  })
+
+  it('of 407 is the target’s own, behind a tunnel', async () => {
+    const to = await target((_, response) => void response.writeHead(407).end())
+    const { port } = await proxy()
+    const url = `http://127.0.0.1:${to.port}`
+    expect((await send(dispatcher(), `http://127.0.0.1:${port}`, url)).status).toBe(407)
   })
 
   it('is a redirect where the target redirects', async () => {
@@ -442,14 +473,23 @@ describe('compression', () => {
     expect([answer.body.length, answer.truncated]).toEqual([1_000_000, true])
   })
 
+  it('that goes on for gigabytes is not followed', async () => {
+    const endless = Buffer.alloc(4_000_000, gzipSync(Buffer.alloc(1_000_000)))
+    const to = await target(encoded('gzip', endless))
+    const startMs = performance.now()
+    const url = `http://127.0.0.1:${to.port}`
+    const answer = await send(dispatcher(), undefined, url, { maxBodyBytes: 5_000_000 })
+    expect([answer.body.length, answer.truncated]).toEqual([5_000_000, true])
+    expect(performance.now() - startMs).toBeLessThan(1_500)
+  })
+
   it.each([
     ['gzip', gzipSync],
     ['deflate', deflateSync],
     ['deflate', deflateRawSync],
     ['br', brotliCompressSync],
   ])('by %s of a body that was cut is undone as far as it goes', async (encoding, compress) => {
-    const noise = Buffer.from(Array.from({ length: 50_000 }, (_, i) => (i * i * 31) % 251))
-    const body = compress(Buffer.concat([noise, noise.reverse()]))
+    const body = compress(randomBytes(100_000))
     const to = await target(encoded(encoding, body))
     const url = `http://127.0.0.1:${to.port}`
     const kept = Math.floor(body.length / 2)
@@ -527,6 +567,14 @@ const BAD_TARGETS: readonly BadTarget[] = [
   {
     what: 'closes within its chunks',
     behaviour: once('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel', end),
+    reason: 'length',
+  },
+  {
+    what: 'closes within its last chunks',
+    behaviour: once(
+      'HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel',
+      end,
+    ),
     reason: 'length',
   },
   {
@@ -664,6 +712,14 @@ describe('an agent', () => {
     expect(failed).toMatchObject({ kind: 'agent', reason: 'misconfigured' })
     expect(failed.message).not.toContain('hunter2')
   })
+
+  it('that has little time in a signal is not charged either', async () => {
+    const agent = await serve((socket) => void socket.resume())
+    const signal = AbortSignal.timeout(50)
+    const url = `http://127.0.0.1:${agent.port}`
+    const failed = await failure(send(dispatcher(), url, 'https://secure.example', { signal }))
+    expect(failed).toMatchObject({ kind: 'timeout', reason: 'tunnel' })
+  })
 })
 
 describe('giving up', () => {
@@ -693,11 +749,12 @@ describe('giving up', () => {
   it('before it begins sends nothing', async () => {
     const to = await target()
     const signal = AbortSignal.abort()
-    const failed = await failure(
-      send(dispatcher(), undefined, `http://127.0.0.1:${to.port}`, { signal }),
-    )
-    expect(failed).toBeInstanceOf(AbortFailure)
-    expect(to.sockets).toEqual([])
+    const by = dispatcher()
+    const url = `http://127.0.0.1:${to.port}`
+    await send(by, undefined, url)
+    expect(await failure(send(by, undefined, url, { signal }))).toBeInstanceOf(AbortFailure)
+    await send(by, undefined, url)
+    expect([to.sockets.length, to.requests.length]).toEqual([1, 2])
   })
 })
 
@@ -754,6 +811,24 @@ describe('a connection', () => {
     }
   })
 
+  it('that closes at any moment around a request is no reason to hang', async () => {
+    const to = await target()
+    const by = dispatcher()
+    const url = `http://127.0.0.1:${to.port}`
+    for (let i = 0; i < 100; i++) {
+      await send(by, undefined, url)
+      to.sockets.at(-1)?.destroy()
+      for (let turn = 0; turn < i % 5; turn++) {
+        await new Promise((resolve) => {
+          setImmediate(resolve)
+        })
+      }
+      const given = { method: 'POST', timeoutMs: 2_000 }
+      const failed = await send(by, undefined, url, given).catch((error: unknown) => error)
+      if (failed instanceof DispatchFailure) expect(failed.reason, failed.stack).toBe('closed')
+    }
+  })
+
   /** Answers the first request of a connection, and closes on the second. */
   const stale = async (): Promise<Listening> =>
     serve((socket) => {
@@ -801,7 +876,7 @@ describe('a connection', () => {
 
   it('closes when its agent has another url, or is not among the last ones used', async () => {
     const to = await target()
-    const by = dispatcher({ maxAgents: 2 })
+    const by = dispatcher({ maxAgents: 2, keepAliveMs: 60_000 })
     const request = {
       target: await at(`http://127.0.0.1:${to.port}`),
       method: 'GET',
@@ -812,14 +887,18 @@ describe('a connection', () => {
     await by.send({ id: 'a', url: `http://127.0.0.1:${through.port}` }, request)
     await until(() => to.sockets[0].destroyed, 'the direct one closed')
     await by.send({ id: 'b' }, request)
+    await by.send({ id: 'b' }, request)
     await by.send({ id: 'c' }, request)
     await until(() => to.sockets[1].destroyed, 'the one of a closed')
-    expect(to.sockets.slice(2).map((socket) => socket.destroyed)).toEqual([false, false])
+    await by.send({ id: 'b' }, request)
+    await by.send({ id: 'd' }, request)
+    await until(() => to.sockets[3].destroyed, 'the one of c closed')
+    expect(to.sockets.map((socket) => socket.destroyed)).toEqual([true, true, false, true, false])
   })
 
   it('that is in use when its agent changes closes when it is done', async () => {
     const to = await target((_, response) => void setTimeout(() => response.end('x'), 100))
-    const by = dispatcher()
+    const by = dispatcher({ keepAliveMs: 60_000 })
     const url = `http://127.0.0.1:${to.port}`
     const running = send(by, undefined, url)
     await until(() => to.requests.length === 1, 'a request')

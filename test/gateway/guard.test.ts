@@ -276,6 +276,26 @@ describe('the guard', () => {
     }
   })
 
+  it('says what is wrong', () => {
+    const saying = (text: string): string => {
+      try {
+        guard.parse(text)
+        return 'nothing'
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    expect(saying('http://good.example./')).toBe('the target has a host that ends in a dot')
+    expect(saying('http://good.example:22')).toBe(
+      "the target has port 22, which is another protocol's",
+    )
+    expect(saying('http://printer.local')).toBe('the target is a private name: .local is')
+    expect(saying('http://printer')).toBe('the target is a private name: it has no dot')
+    expect(saying('ftp://good.example')).toBe(
+      'the target must be of http, https, ws, wss, amqp or amqps',
+    )
+  })
+
   it('names the range, and not the address', async () => {
     const inside = createGuard({ resolve: async () => ['10.20.30.40'] })
     const { code, message } = await refusal(() => inside.check(inside.parse('http://a.example')))

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import {
   AbortFailure,
   AgentFailure,
@@ -142,8 +143,9 @@ describe('a tunnel', () => {
     const target = await serve(ECHO, { tls: true })
     const socks = await serveSocks()
     const socket = await open(`socks5://127.0.0.1:${socks.port}`, target.port, {
-      tls: { servername: 'secure.example', context: TRUSTING },
+      tls: { servername: 'secure.example', alpn: ['h2', 'http/1.1'], context: TRUSTING },
     })
+    expect((socket as TLSSocket).alpnProtocol).toBe('http/1.1')
     expect(await said(socket, 'hello')).toBe('hello')
   })
 
@@ -490,6 +492,9 @@ describe('giving up', () => {
     const failed = await failure(open(`http://127.0.0.1:${agent.port}`, 443, { signal }))
     expect(failed).toBeInstanceOf(AbortFailure)
     expect(failed.cause).toEqual(new Error('left'))
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50)
+    })
     expect(agent.sockets).toEqual([])
   })
 
@@ -514,6 +519,13 @@ describe('giving up', () => {
     expect(await failed).toBeInstanceOf(AbortFailure)
     expect(performance.now() - startMs).toBeLessThan(100)
     await until(() => agent.sockets[0].destroyed, 'its connection closed')
+  })
+
+  it('by a signal that is a time is being late', async () => {
+    const agent = await serve(SILENT)
+    const signal = AbortSignal.timeout(50)
+    const failed = await failure(open(`http://127.0.0.1:${agent.port}`, 443, { signal }))
+    expect(failed).toMatchObject({ kind: 'agent', reason: 'timeout' })
   })
 
   it('leaves no handle open, nor does any failure', async () => {

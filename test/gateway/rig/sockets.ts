@@ -26,7 +26,9 @@ export async function serve(
   { tls = false, host = '127.0.0.1' }: { readonly tls?: boolean; readonly host?: string } = {},
 ): Promise<Listening> {
   return listen(
-    tls ? createTlsServer({ key: KEY, cert: CERTIFICATE }) : createServer(),
+    tls
+      ? createTlsServer({ key: KEY, cert: CERTIFICATE, ALPNProtocols: ['http/1.1'] })
+      : createServer(),
     tls ? 'secureConnection' : 'connection',
     behaviour,
     host,

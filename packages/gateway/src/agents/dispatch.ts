@@ -157,9 +157,8 @@ class AgentDispatcher implements Dispatcher {
     const { connectTimeoutMs = 10_000, resolveAt = 'gateway', ...options } = this.#options
     const { maxHeaderBytes = 65_536, keepAliveMs = 4_000, targetContext, agentContext } = options
     const { target, signal } = request
-    const { leftMs } = patience
     const tunnelOptions: TunnelOptions = {
-      timeoutMs: Math.min(connectTimeoutMs, leftMs),
+      timeoutMs: Math.min(connectTimeoutMs, patience.leftMs),
       resolveAt,
       ...(signal === undefined ? {} : { signal }),
       ...(agentContext === undefined ? {} : { agentContext }),
@@ -175,7 +174,7 @@ class AgentDispatcher implements Dispatcher {
     } catch (error) {
       const isLate = error instanceof AgentFailure && error.reason === 'timeout'
       // Who has little time must not make agents look slow.
-      if (isLate && leftMs < connectTimeoutMs) throw new TimeoutFailure('tunnel', error.message)
+      if (isLate && patience.isOver) throw new TimeoutFailure('tunnel', error.message)
       throw error
     }
   }

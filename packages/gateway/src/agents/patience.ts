@@ -16,16 +16,25 @@ export class Patience {
     return Math.max(0, this.#untilMs - performance.now())
   }
 
+  /** Whether the time is over or the caller has given up. */
+  get isOver(): boolean {
+    return this.leftMs === 0 || this.#signal?.aborted === true
+  }
+
   /**
    * Waits for one step, which ends with the step, the time (then with what `late` makes) or the
-   * signal. A step that lost goes on: who called must end it.
+   * signal. A signal of `AbortSignal.timeout` is the time as well. A step that lost goes on: who
+   * called must end it.
    * @throws AbortFailure, and whatever the step or `late` gives
    */
   async wait<T>(step: Promise<T>, late: () => Error): Promise<T> {
     let timer: NodeJS.Timeout | undefined
     let stop = (): void => {}
     const over = new Promise<never>((_, reject) => {
-      stop = () => reject(new AbortFailure(this.#signal?.reason))
+      stop = () => {
+        const reason: unknown = this.#signal?.reason
+        reject(isTimeout(reason) ? late() : new AbortFailure(reason))
+      }
       if (this.#signal?.aborted === true) stop()
       this.#signal?.addEventListener('abort', stop, { once: true })
       timer = setTimeout(() => reject(late()), this.leftMs)
@@ -37,4 +46,8 @@ export class Patience {
       this.#signal?.removeEventListener('abort', stop)
     }
   }
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === 'TimeoutError'
 }
