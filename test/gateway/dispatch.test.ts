@@ -97,6 +97,8 @@ async function target(
   const server = tls
     ? createSecureServer({ key: KEY, cert: CERTIFICATE }, handle)
     : createServer(handle)
+  // Connections are closed by who is tested.
+  server.keepAliveTimeout = 60_000
   return { ...(await listen(server)), requests, bodies }
 }
 

@@ -1,13 +1,7 @@
 import { connect, isIP, isIPv4, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext } from 'node:tls'
 import type { DirectEndpoint, Endpoint } from './endpoint.ts'
-import {
-  AbortFailure,
-  AgentFailure,
-  DispatchFailure,
-  TargetFailure,
-  TimeoutFailure,
-} from './failure.ts'
+import { AgentFailure, DispatchFailure, TargetFailure, TimeoutFailure } from './failure.ts'
 import { httpConnect } from './http-connect.ts'
 import { Patience } from './patience.ts'
 import { socksConnect } from './socks-connect.ts'
@@ -65,7 +59,6 @@ export async function openTunnel(
   const opened = new Opened()
   const patience = new Patience(options.timeoutMs ?? DEFAULT_TUNNEL_TIMEOUT_MS, options.signal)
   try {
-    if (options.signal?.aborted === true) throw new AbortFailure(options.signal.reason)
     const tunnel =
       endpoint.kind === 'direct'
         ? await openDirect(target, opened, patience)
