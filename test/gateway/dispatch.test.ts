@@ -792,7 +792,7 @@ describe('a connection', () => {
 
   it('serves one request at a time', async () => {
     const to = await target((_, response) => void setTimeout(() => response.end('x'), 50))
-    const by = dispatcher()
+    const by = dispatcher({ maxIdlePerAgent: 8 })
     const url = `http://127.0.0.1:${to.port}`
     await Promise.all(Array.from({ length: 10 }, async () => send(by, undefined, url)))
     expect(to.sockets.length).toBe(10)

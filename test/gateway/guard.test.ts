@@ -5,6 +5,7 @@ import {
   TargetError,
   type TargetUrl,
 } from '@ostler/gateway'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { serveNames } from './rig/name-server.ts'
 
@@ -301,6 +302,37 @@ describe('the guard', () => {
     const { code, message } = await refusal(() => inside.check(inside.parse('http://a.example')))
     expect(code).toBe('TARGET_FORBIDDEN')
     expect(message).toBe('the target resolves to a private address, which is not fetched')
+  })
+})
+
+describe('any text', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(...'http: https: amqp: // / \\ @ : # ? . % [ ] :: 。 １ user'.split(' ')),
+    fc.constantFrom(...'127 0x7f 0177 1 0 255 2130706433 ffff 64:ff9b:: %31'.split(' ')),
+    fc.constantFrom('localhost', 'example', 'internal', '\t', ' ', '\u00ad', '%00', '99999'),
+    fc.string({ maxLength: 3 }),
+  )
+  const text = fc.array(piece, { maxLength: 14 }).map((pieces) => pieces.join(''))
+
+  it('is no target, or one that is read again as itself and is at public addresses', async () => {
+    const target = fc.oneof(
+      text,
+      text.map((rest) => `http://${rest}`),
+      text.map((rest) => `amqp://${rest}`),
+      fc.webUrl(),
+    )
+    const property = fc.asyncProperty(target, async (input) => {
+      try {
+        const read = guard.parse(input)
+        const { credentials: _, ...rest } = read
+        expect(guard.parse(read.url)).toEqual(rest)
+        const { addresses } = await guard.check(read)
+        for (const address of addresses) expect(refusedRange(address)).toBe(null)
+      } catch (error) {
+        if (!(error instanceof TargetError)) throw error
+      }
+    })
+    await fc.assert(property, { numRuns: 5_000 })
   })
 })
 

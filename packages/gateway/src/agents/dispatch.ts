@@ -14,7 +14,7 @@ import { authorityOf, connectToAgent, openTunnel, type TunnelOptions } from './t
 export interface DispatcherOptions {
   /** Agents whose connections are kept. Default 512. */
   readonly maxAgents?: number
-  /** Idle connections of one agent. Default 8. */
+  /** Idle connections of one agent. Default 32. */
   readonly maxIdlePerAgent?: number
   /** How long a connection is kept idle, in ms. Default 4,000. */
   readonly keepAliveMs?: number
@@ -100,7 +100,7 @@ class AgentDispatcher implements Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#lines = new Lines(options.maxAgents ?? 512, options.maxIdlePerAgent ?? 8)
+    this.#lines = new Lines(options.maxAgents ?? 512, options.maxIdlePerAgent ?? 32)
   }
 
   async send(agent: Pick<Agent, 'id' | 'url'>, request: DispatchRequest): Promise<DispatchAnswer> {

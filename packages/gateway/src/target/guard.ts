@@ -113,9 +113,10 @@ function refusePrivateName(host: string): void {
 async function addressesOf(
   host: string,
   resolve: ResolveHost,
-  signal: AbortSignal = new AbortController().signal,
+  given: AbortSignal | undefined,
 ): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host]
+  const signal = given ?? new AbortController().signal
   signal.throwIfAborted()
   let addresses: readonly string[]
   try {
