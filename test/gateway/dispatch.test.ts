@@ -482,7 +482,7 @@ describe('compression', () => {
     const url = `http://127.0.0.1:${to.port}`
     const answer = await send(dispatcher(), undefined, url, { maxBodyBytes: 5_000_000 })
     expect([answer.body.length, answer.truncated]).toEqual([5_000_000, true])
-    expect(performance.now() - startMs).toBeLessThan(1_500)
+    expect(performance.now() - startMs).toBeLessThan(3_000)
   })
 
   it.each([
@@ -645,10 +645,10 @@ describe('a target', () => {
       const to = await serve(behaviour)
       const startMs = performance.now()
       const url = `http://127.0.0.1:${to.port}`
-      const failed = await failure(send(dispatcher(), undefined, url, { timeoutMs: 200 }))
+      const failed = await failure(send(dispatcher(), undefined, url, { timeoutMs: 500 }))
       expect(failed).toBeInstanceOf(TimeoutFailure)
       expect(failed.reason).toBe(reason)
-      expect(performance.now() - startMs).toBeLessThan(1_000)
+      expect(performance.now() - startMs).toBeLessThan(4_000)
       await until(() => to.sockets[0].destroyed, 'its connection closed')
     },
   )
@@ -743,7 +743,7 @@ describe('giving up', () => {
       const startMs = performance.now()
       abort.abort(new Error('left'))
       expect(await failed).toBeInstanceOf(AbortFailure)
-      expect(performance.now() - startMs).toBeLessThan(100)
+      expect(performance.now() - startMs).toBeLessThan(2_000)
       await until(() => server.sockets.every((socket) => socket.destroyed), 'connections closed')
     }
   })

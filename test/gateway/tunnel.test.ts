@@ -373,14 +373,17 @@ describe('an agent', () => {
       const url = `${scheme}://user:hunter2@127.0.0.1:${agent.port}`
       const startMs = performance.now()
       const failed = await failure(
-        open(url, 443, { timeoutMs: 300, tls: { servername: 'secure.example' } }),
+        open(url, 443, {
+          timeoutMs: reason === 'timeout' ? 300 : 5_000,
+          tls: { servername: 'secure.example' },
+        }),
       )
       expect(failed).toBeInstanceOf(AgentFailure)
       expect({ reason: failed.reason, doubtful: (failed as AgentFailure).doubtful }).toEqual({
         reason,
         doubtful,
       })
-      expect(performance.now() - startMs).toBeLessThan(1_000)
+      expect(performance.now() - startMs).toBeLessThan(4_000)
       expect(agent.sockets.length).toBe(1)
       await until(() => agent.sockets[0].destroyed, 'its connection closed')
       expect(JSON.stringify([failed.message, failed, failed.cause])).not.toContain('hunter2')
@@ -478,7 +481,7 @@ describe('a target', () => {
   it('that is silent in the TLS handshake is late', async () => {
     const target = await serve(SILENT)
     const tls = { servername: 'secure.example' }
-    const failed = await failure(open('direct', target.port, { timeoutMs: 200, tls }))
+    const failed = await failure(open('direct', target.port, { timeoutMs: 500, tls }))
     expect(failed).toBeInstanceOf(TimeoutFailure)
     expect(failed.reason).toBe('tls')
     await until(() => target.sockets[0].destroyed, 'its connection closed')
@@ -517,7 +520,7 @@ describe('giving up', () => {
     const startMs = performance.now()
     abort.abort()
     expect(await failed).toBeInstanceOf(AbortFailure)
-    expect(performance.now() - startMs).toBeLessThan(100)
+    expect(performance.now() - startMs).toBeLessThan(2_000)
     await until(() => agent.sockets[0].destroyed, 'its connection closed')
   })
 

@@ -157,8 +157,9 @@ class AgentDispatcher implements Dispatcher {
     const { connectTimeoutMs = 10_000, resolveAt = 'gateway', ...options } = this.#options
     const { maxHeaderBytes = 65_536, keepAliveMs = 4_000, targetContext, agentContext } = options
     const { target, signal } = request
+    const { leftMs } = patience
     const tunnelOptions: TunnelOptions = {
-      timeoutMs: Math.min(connectTimeoutMs, patience.leftMs),
+      timeoutMs: Math.min(connectTimeoutMs, leftMs),
       resolveAt,
       ...(signal === undefined ? {} : { signal }),
       ...(agentContext === undefined ? {} : { agentContext }),
@@ -172,9 +173,10 @@ class AgentDispatcher implements Dispatcher {
           : await openTunnel(endpoint, target, tunnelOptions)
       return new Connection(socket, maxHeaderBytes, keepAliveMs)
     } catch (error) {
-      const isLate = error instanceof AgentFailure && error.reason === 'timeout'
       // Who has little time must not make agents look slow.
-      if (isLate && patience.isOver) throw new TimeoutFailure('tunnel', error.message)
+      const hadLittle = leftMs < connectTimeoutMs || signal?.aborted === true
+      const isLate = error instanceof AgentFailure && error.reason === 'timeout'
+      if (isLate && hadLittle) throw new TimeoutFailure('tunnel', error.message)
       throw error
     }
   }

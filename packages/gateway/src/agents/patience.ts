@@ -16,11 +16,6 @@ export class Patience {
     return Math.max(0, this.#untilMs - performance.now())
   }
 
-  /** Whether the time is over or the caller has given up. */
-  get isOver(): boolean {
-    return this.leftMs === 0 || this.#signal?.aborted === true
-  }
-
   /**
    * Waits for one step, which ends with the step, the time (then with what `late` makes) or the
    * signal. A signal of `AbortSignal.timeout` is the time as well. A step that lost goes on: who
