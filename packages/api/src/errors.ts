@@ -8,7 +8,6 @@ export type ApiErrorCode =
   | 'INSUFFICIENT_SCOPE'
   | 'TARGET_FORBIDDEN'
   | 'NOT_FOUND'
-  | 'METHOD_NOT_ALLOWED'
   | 'CONFLICT'
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'IDEMPOTENCY_IN_PROGRESS'
@@ -21,6 +20,7 @@ export type ApiErrorCode =
   | 'NO_AGENT_AVAILABLE'
   | 'BAD_GATEWAY'
   | 'STORE_UNAVAILABLE'
+  | 'OVERLOADED'
   | 'SHUTTING_DOWN'
   | 'TARGET_TIMEOUT'
 
@@ -50,7 +50,6 @@ export const ERRORS: Readonly<Record<ApiErrorCode, ApiErrorEntry>> = {
     title: 'The target is at an address that is not fetched',
   },
   NOT_FOUND: { status: 404, retryable: false, title: 'There is nothing of this name' },
-  METHOD_NOT_ALLOWED: { status: 405, retryable: false, title: 'The route has no such method' },
   CONFLICT: { status: 409, retryable: false, title: 'The operation conflicts with what is there' },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,
@@ -91,6 +90,7 @@ export const ERRORS: Readonly<Record<ApiErrorCode, ApiErrorEntry>> = {
     retryable: true,
     title: 'What the gateway must remember is out of reach',
   },
+  OVERLOADED: { status: 503, retryable: true, title: 'As much is under way as may be' },
   SHUTTING_DOWN: { status: 503, retryable: true, title: 'The gateway is shutting down' },
   TARGET_TIMEOUT: { status: 504, retryable: true, title: 'The target did not answer in time' },
 }

@@ -65,7 +65,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       while (house.workshop.size > 0 && Date.now() < untilMs) await setTimeout(POLL_MS)
       house.workshop.abort()
       await app.close()
-      await house.dispatcher.close()
+      house.dispatcher.close()
       await scheduler.close()
     },
   }

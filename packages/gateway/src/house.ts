@@ -61,7 +61,7 @@ export class Workshop {
     return this.#isClosing
   }
 
-  /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN */
+  /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN, OVERLOADED */
   async work<T>(
     reply: Pick<FastifyReply, 'raw'>,
     run: (signal: AbortSignal) => Promise<T>,
@@ -69,7 +69,7 @@ export class Workshop {
     if (this.#isClosing) throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down')
     if (this.#running.size >= this.#most) {
       const message = `${this.#most} requests are under way, which is as many as may be`
-      throw new ApiError('SHUTTING_DOWN', message, { retryAfterMs: 1000 })
+      throw new ApiError('OVERLOADED', message, { retryAfterMs: 1000 })
     }
     const controller = new AbortController()
     const hangUp = (): void => controller.abort()

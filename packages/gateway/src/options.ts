@@ -47,7 +47,7 @@ export interface GatewayOptions {
   readonly allowTargets?: readonly string[]
   /** Whether an agent is sent to the address that was checked (default), or told the name and trusted to check it. */
   readonly resolveAt?: 'gateway' | 'agent'
-  /** The longest body of a request, in bytes. Default 10 MiB. */
+  /** The longest body of a request, in bytes. Default 1 MiB: to read one stops all others for as long. */
   readonly maxRequestBytes?: number
   /** The longest body of a target's answer, decompressed, in bytes. Default 10 MiB. */
   readonly maxResponseBytes?: number
@@ -112,7 +112,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     rules: options.rules ?? null,
     allowTargets: options.allowTargets ?? [],
     resolveAt: options.resolveAt ?? 'gateway',
-    maxRequestBytes: options.maxRequestBytes ?? 10 * MIB,
+    maxRequestBytes: options.maxRequestBytes ?? MIB,
     maxResponseBytes: options.maxResponseBytes ?? 10 * MIB,
     maxInFlight: options.maxInFlight ?? 10_000,
     drainMs: options.drainMs ?? 10_000,

@@ -33,7 +33,7 @@ export function fetchAnswer(
       timingMs: asked.timingMs,
       requestId: asked.requestId,
       ...(picked.degraded && { degraded: true }),
-      ...(answer.truncated === true && { truncated: true }),
+      ...(answer.truncated && { truncated: true }),
     },
     headers: answer.headers as FetchAnswer['headers'],
     ...heldBody(answer.body, typeof type === 'string' ? type : type?.[0]),

@@ -71,12 +71,13 @@ export async function fetchTarget(
   signal: AbortSignal,
 ): Promise<Fetched> {
   const deadlineMs = parts.nowMs() + asked.timeoutMs
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(asked.timeoutMs)])
   const { method, headers, body } = asked
   let hop: Hop = { target: parse(parts.guard, asked.url), method, headers, body }
   let last: Picked | null = null
   let attempts = 0
   for (let hops = 0; ; hops++) {
-    const done = await fetchHop(parts, asked, hop, last, deadlineMs, signal)
+    const done = await fetchHop(parts, asked, hop, last, deadlineMs, limit)
     attempts += done.attempts
     last = done.fetched.picked
     const next = asked.redirect === 'follow' ? nextHop(hop, done.fetched.answer) : null
@@ -191,6 +192,9 @@ function failed(error: unknown): unknown {
   if (error instanceof TargetError) {
     const code = error.code === 'TARGET_UNRESOLVED' ? 'BAD_GATEWAY' : error.code
     return new ApiError(code, error.message, { cause: error })
+  }
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return new ApiError('TARGET_TIMEOUT', 'the time was over before the target was found')
   }
   if (!(error instanceof DispatchFailure)) return error
   const details = { by: error.kind, reason: error.reason }

@@ -19,10 +19,21 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The caller's key, where the route asks for one. */
     apiKey: ApiKey | null
+    /** What the limiter said of him. */
+    decision: Decision | null
   }
 }
 
-type Deciding = Pick<Scheduler<Mode>, 'admit'>
+type Deciding = Pick<Scheduler<Mode>, 'admit' | 'refund'>
+
+const RATE_HEADERS = [
+  HEADERS.limit,
+  HEADERS.remaining,
+  HEADERS.reset,
+  HEADERS.rateLimit,
+  HEADERS.rateLimitPolicy,
+  HEADERS.retryAfter,
+]
 
 /** The first step of every request: who asks, and may he go on? */
 export class Admission {
@@ -36,30 +47,25 @@ export class Admission {
 
   install(app: FastifyInstance): void {
     app.decorateRequest('apiKey', null)
+    app.decorateRequest('decision', null)
     app.addHook('onRequest', async (request, reply) => {
       const access = request.routeOptions.config.access ?? 'public'
       if (access === 'open') return
-      if (access === 'public') return this.#countAddress(request, reply)
-      await this.#enter(request, reply, access.scope)
+      if (access === 'public') await this.#countAddress(request, reply)
+      else await this.#enter(request, reply, access.scope)
     })
   }
 
-  /** Counts a request of a key. Those with an idempotency key are counted once they are known to be no repeat. */
-  async count(key: ApiKey, reply: FastifyReply): Promise<void> {
-    tell(
-      reply,
-      await this.#scheduler.admit({ key: key.id, tier: key.tier }),
-      this.policies(key.tier),
-    )
-  }
-
-  policies(tier: string): readonly Policy[] {
-    return this.#options.tiers[tier]?.policies ?? []
+  /** Takes back that a request was counted: it was a repeat, which uses no quota. */
+  async uncount({ decision }: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (decision?.allowed === true) await this.#scheduler.refund(decision)
+    for (const name of RATE_HEADERS) reply.removeHeader(name)
   }
 
   /** Counts a caller whose key was refused, by his address: so that keys can't be guessed. @throws ApiError RATE_LIMITED */
   async countRefused(address: string): Promise<Decision> {
-    const decision = await this.#scheduler.admit({ key: callerOf(address), tier: UNAUTHENTICATED })
+    const key = callerOf(address)
+    const decision = await this.#scheduler.admit({ key, tier: UNAUTHENTICATED })
     if (!decision.allowed) throw limited(decision)
     return decision
   }
@@ -73,25 +79,34 @@ export class Admission {
       throw error
     }
     request.apiKey = key
-    if (request.method !== 'POST' || request.headers[HEADERS.idempotencyKey] === undefined) {
-      await this.count(key, reply)
-    }
+    const decision = await this.#scheduler.admit({ key: key.id, tier: key.tier })
+    request.decision = decision
+    reply.headers(rateHeaders(decision, this.#policies(key.tier)))
+    if (!mayBeRepeat(request)) throwIfDenied(request)
     checkScope(key, scope)
   }
 
   async #countAddress(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const decision = await this.#scheduler.admit({
-      key: callerOf(request.ip),
-      tier: UNAUTHENTICATED,
-    })
-    tell(reply, decision, this.policies(UNAUTHENTICATED))
+    const key = callerOf(request.ip)
+    const decision = await this.#scheduler.admit({ key, tier: UNAUTHENTICATED })
+    request.decision = decision
+    reply.headers(rateHeaders(decision, this.#policies(UNAUTHENTICATED)))
+    throwIfDenied(request)
+  }
+
+  #policies(tier: string): readonly Policy[] {
+    return this.#options.tiers[tier]?.policies ?? []
   }
 }
 
-/** @throws ApiError RATE_LIMITED */
-function tell(reply: FastifyReply, decision: Decision, policies: readonly Policy[]): void {
-  reply.headers(rateHeaders(decision, policies))
-  if (!decision.allowed) throw limited(decision)
+/** Whether a request may be a repeat, which is answered even where its caller has nothing left. */
+function mayBeRepeat({ method, headers }: FastifyRequest): boolean {
+  return method === 'POST' && headers[HEADERS.idempotencyKey] !== undefined
+}
+
+/** Ends a request that the limiter has denied. @throws ApiError RATE_LIMITED */
+export function throwIfDenied({ decision }: Pick<FastifyRequest, 'decision'>): void {
+  if (decision?.allowed === false) throw limited(decision)
 }
 
 function limited({ policy, limit, retryAfterMs }: Decision): ApiError {

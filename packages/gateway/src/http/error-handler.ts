@@ -11,6 +11,7 @@ import {
 } from '@ostler/api'
 import { OstlerError, shown, type ErrorCode } from '@ostler/core'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { throwIfDenied } from './admission.ts'
 import { ApiError } from './api-error.ts'
 import { secondsFrom } from './rate-headers.ts'
 
@@ -37,7 +38,16 @@ const CORE: Readonly<Partial<Record<ErrorCode, ApiErrorCode>>> = {
 
 /** Makes every error of an app one of the registry's, in the envelope or as a problem. */
 export function answerErrors(app: FastifyInstance): void {
-  app.setErrorHandler((error, request, reply) => sendError(reply, request, apiErrorOf(error)))
+  app.setErrorHandler((thrown, request, reply) => {
+    let error: unknown = thrown
+    try {
+      // Whatever else is wrong with it: who has nothing left is told that, and learns nothing more.
+      throwIfDenied(request)
+    } catch (denied) {
+      error = denied
+    }
+    return sendError(reply, request, apiErrorOf(error))
+  })
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0]
     return sendError(

@@ -5,6 +5,7 @@ import { fetchAnswer, isBlocked } from '../fetch/answer.ts'
 import { askedOf, type AskedFetch } from '../fetch/request.ts'
 import { fetchTarget, type Fetched } from '../fetch/run.ts'
 import { FetchAnswer, FetchBody, FetchQuery } from '../fetch/schema.ts'
+import { throwIfDenied } from '../http/admission.ts'
 import { ApiError } from '../http/api-error.ts'
 import { idempotencyKeyOf, type Operation } from '../http/idempotency.ts'
 import type { ApiKey } from '../keys/key.ts'
@@ -48,9 +49,13 @@ export function fetchRoutes(app: Routes, house: House): void {
     '/fetch',
     {
       config: { access },
+      // A target may be named by a header alone.
+      preValidation: async (request) => {
+        request.body ??= {}
+      },
       schema: {
         summary: 'Fetch a target, by any method',
-        body: Type.Union([FetchBody, Type.Null()]),
+        body: FetchBody,
         querystring: Type.Object({ url: Type.Optional(Type.String({ maxLength: 8192 })) }),
         headers: Type.Intersect([
           TargetHeaders,
@@ -60,7 +65,7 @@ export function fetchRoutes(app: Routes, house: House): void {
       },
     },
     async (request, reply) => {
-      const asked = askedOf(request.body ?? {}, request.headers, request.query)
+      const asked = askedOf(request.body, request.headers, request.query)
       return answerOnce(house, request, reply, asked)
     },
   )
@@ -85,11 +90,12 @@ async function answerOnce(
     timeoutMs: asked.timeoutMs,
   })
   if (begun.kind === 'replayed') {
+    await house.admission.uncount(request, reply)
     reply.code(begun.answer.status).header(HEADERS.idempotentReplayed, 'true')
     return reply.type('application/json; charset=utf-8').send(begun.answer.body)
   }
   return settled(begun.operation, async () => {
-    await house.admission.count(key, reply)
+    throwIfDenied(request)
     return answer(house, request, reply, asked, begun.operation)
   })
 }
@@ -131,11 +137,14 @@ async function counted(
   const { id } = request.apiKey as ApiKey
   try {
     const fetched = await fetchTarget(house, asked, signal)
+    const { outcome } = fetched.classification
+    house.metrics.outcomes.inc({ protocol: 'http', outcome: outcome.kind })
     const result = isBlocked(fetched) ? 'blocked' : 'ok'
-    house.counters.add(id, 'http', result, new URL(fetched.url).hostname, house.nowMs())
+    house.counters.add(id, 'http', result, fetched.picked.lease.domain, house.nowMs())
     return fetched
   } catch (error) {
     if (error instanceof ApiError && error.status >= 500) {
+      house.metrics.outcomes.inc({ protocol: 'http', outcome: error.code.toLowerCase() })
       house.counters.add(id, 'http', 'failed', hostOf(asked.url), house.nowMs())
     }
     throw error

@@ -82,7 +82,7 @@ function healthRoute(app: Routes, house: House): void {
       if (request.headers.accept?.includes('text/event-stream') !== true) return shown(health)
       reply.hijack()
       await house.workshop.work(reply, (signal) => watch(house, reply, signal, domain, page))
-      return undefined as never
+      return undefined
     },
   )
 }
