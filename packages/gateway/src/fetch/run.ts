@@ -157,7 +157,8 @@ function outcomeOf(settled: Settlement<Dispatched>): Outcome {
       // An agent that says it cannot connect may be right: else one dead target would rest every agent in turn.
       return { kind: isExcused(error) ? 'target_error' : 'agent_error', evidence }
     case 'timeout':
-      return { kind: error.reason === 'tunnel' ? 'agent_error' : 'target_error', evidence }
+      // An agent that is too slow with its tunnel fails by itself: here the caller left it less time than that.
+      return error.reason === 'tunnel' ? { kind: 'neutral' } : { kind: 'target_error', evidence }
     case 'target':
       return { kind: 'target_error', evidence }
     case 'abort':
