@@ -118,7 +118,8 @@ class Pulse {
     this.#up = new Flow(client, target, maxQueuedBytes, see)
     this.#down = new Flow(target, client, maxQueuedBytes, see)
     this.#saidAtMs = performance.now()
-    this.#beat = setInterval(() => this.#ask(), pingEveryMs)
+    // What came in is read first: else a process that was held up for long would take everyone for dead.
+    this.#beat = setInterval(() => setImmediate(() => this.#ask()), pingEveryMs)
   }
 
   start(early: readonly Frame[]): void {
