@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer, type WebSocket } from 'ws'
 import { describe, expect, it } from 'vitest'
 import { Flow } from '../../packages/gateway/src/ws/flow.ts'
 import { Reception } from '../../packages/gateway/src/ws/reception.ts'
@@ -16,7 +16,7 @@ import {
   dial,
   dialTarget,
   echo,
-  Peer,
+  type Peer,
   silent,
   startTarget,
   type SocketTarget,
