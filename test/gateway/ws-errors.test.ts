@@ -1,11 +1,12 @@
 import { createServer } from 'node:http'
 import { CONNECT_WITHIN_MS } from '@ostler/api'
+import { memoryStore, type Store } from '@ostler/core'
 import { newKey } from '@ostler/gateway'
 import { describe, expect, it } from 'vitest'
 import { freePort } from '../servers/ports.ts'
-import { listen, serve, type Behaviour } from './rig/sockets.ts'
+import { listen, serve, until, type Behaviour } from './rig/sockets.ts'
 import { startGateway, startProxy, untilQuiet, type TestGateway } from './rig/ws-gateway.ts'
-import { dial, dialTarget, silent, startTarget } from './rig/ws-peers.ts'
+import { dial, dialTarget, silent, startTarget, type SocketTarget } from './rig/ws-peers.ts'
 
 const ONE = { id: 'one', country: 'DE' } as const
 
@@ -22,6 +23,34 @@ async function refusal(
   const { code: close, reason } = await client.ended()
   expect(String(told['message'])).toContain(reason)
   return { ...told, close }
+}
+
+/** A gateway over a store that loses each permit before it is renewed; to another holder, while there are others. */
+async function startForgetful(permits: number): Promise<{
+  readonly gateway: TestGateway
+  readonly target: SocketTarget
+  readonly lost: () => number
+  readonly others: number[]
+}> {
+  const inner = memoryStore()
+  const others: number[] = []
+  let lost = 0
+  const store: Store<'sync'> = {
+    ...inner,
+    renew(key, permitId, deadlineMs, nowMs) {
+      lost++
+      inner.release(key, permitId, nowMs)
+      if (others.pop() !== undefined) {
+        const permit = { id: 'another', cap: permits, deadlineMs }
+        inner.consume({ key, policies: [], cost: 1, nowMs, permit })
+      }
+      return false
+    },
+  }
+  const target = await startTarget()
+  const sockets = { permitMs: 1_000 }
+  const gateway = await startGateway({ agents: [ONE], store, permits, sockets })
+  return { gateway, target, lost: () => lost, others }
 }
 
 /** Refused keys count by address: here they are not what is looked at. */
@@ -136,6 +165,30 @@ describe('too many concurrent connections', () => {
     expect(await refusal(gateway, { apiKey, url: target.url })).toMatchObject({
       code: 'RATE_LIMITED',
     })
+  })
+
+  it('are taken anew where the store has lost them, which uses no quota', async () => {
+    const { gateway, target, lost } = await startForgetful(2)
+    const { client } = await dialTarget(gateway, target.url)
+    await until(() => lost() >= 2, 'two losses')
+    expect(client.end).toBeNull()
+    const usage = await gateway.gateway.scheduler.usage(gateway.keyId, 'test')
+    expect(usage).toMatchObject([
+      { policy: 'test', used: 1 },
+      { policy: 'permits', used: 1 },
+    ])
+  })
+
+  it('end where the store has lost them, and gives no other', async () => {
+    const { gateway, target, lost, others } = await startForgetful(1)
+    const { client } = await dialTarget(gateway, target.url)
+    others.push(1)
+    expect(await client.ended()).toEqual({
+      code: 1008,
+      reason: 'at most 1 connections may be open at once',
+    })
+    expect(lost()).toBe(1)
+    expect((await (await target.peer()).ended()).code).toBe(1001)
   })
 
   it('count one request each, whatever becomes of them', async () => {
