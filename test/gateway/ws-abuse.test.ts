@@ -113,6 +113,20 @@ describe('a slow reader', () => {
     await untilQuiet(gateway, [target.url])
   })
 
+  it('is found though the other side is one as well, and neither is read', async () => {
+    const target = await startTarget(silent)
+    const gateway = await startGateway({ agents: [ONE], sockets: { pingEveryMs: 1_000 } })
+    const { client } = await dialTarget(gateway, target.url)
+    const there = await target.peer()
+    client.socket.pause()
+    there.socket.pause()
+    await Promise.all([
+      fill(client.socket, 64 * 1024, 200 * MIB),
+      fill(there.socket, 64 * 1024, 200 * MIB),
+    ])
+    await untilQuiet(gateway, [target.url])
+  })
+
   it('makes many empty messages wait as much as few long ones', async () => {
     const [from, fromFar] = await pair()
     const [to, toFar] = await pair()
@@ -130,7 +144,7 @@ describe('a slow reader', () => {
 
 /** Two ends of one WebSocket. */
 async function pair(): Promise<readonly [WebSocket, WebSocket]> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, autoPong: false })
   afterwards(async () => {
     for (const socket of server.clients) socket.terminate()
     server.close()

@@ -1,11 +1,19 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { CONNECT_WITHIN_MS } from '@ostler/api'
 import { memoryStore, type Store } from '@ostler/core'
 import { newKey } from '@ostler/gateway'
 import { describe, expect, it } from 'vitest'
 import { freePort } from '../servers/ports.ts'
 import { listen, serve, until, type Behaviour } from './rig/sockets.ts'
-import { startGateway, startProxy, untilQuiet, type TestGateway } from './rig/ws-gateway.ts'
+import {
+  afterwards,
+  startGateway,
+  startProxy,
+  untilQuiet,
+  type TestGateway,
+} from './rig/ws-gateway.ts'
 import { dial, dialTarget, silent, startTarget, type SocketTarget } from './rig/ws-peers.ts'
 
 const ONE = { id: 'one', country: 'DE' } as const
@@ -468,6 +476,17 @@ describe('opening a WebSocket', () => {
       expect(got).toBe(status)
       expect(JSON.parse(body)).toMatchObject({ error: { code: expect.any(String) } })
     }
+  })
+
+  it("is refused for good: who lingers then takes nobody's place", async () => {
+    const gateway = await startGateway({ sockets: { maxWaiting: 1 } })
+    const socket = connect({ port: Number(new URL(gateway.url).port), allowHalfOpen: true })
+    afterwards(async () => void socket.destroy())
+    socket.on('error', () => {})
+    socket.write('GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 400 /)
+    await untilOpens(gateway)
   })
 
   it('is refused with 429 while as many of one address wait as may, and 503 in all', async () => {

@@ -288,6 +288,19 @@ describe('the time of a WebSocket', () => {
     await until(() => client.pings.length >= 10, 'ten pings')
     client.socket.send('hello')
     expect(await client.next()).toBe('hello')
+    // The answers are the gateway's: nobody else is told.
+    expect([...client.pongs, ...(await target.peer()).pongs]).toEqual([])
+  })
+
+  it('goes on while the target takes what it is sent, though it does not answer pings', async () => {
+    const target = await startTarget(silent, { autoPong: false })
+    const gateway = await startGateway({ agents: [ONE], sockets: { pingEveryMs: 200 } })
+    const { client } = await dialTarget(gateway, target.url)
+    const saying = setInterval(() => client.socket.send('listen'), 20)
+    await until(() => client.pings.length >= 6, 'six pings')
+    clearInterval(saying)
+    expect(client.end).toBeNull()
+    expect((await client.ended()).code).toBe(1011)
   })
 
   it('is over with the gateway, and both sides are told so', async () => {

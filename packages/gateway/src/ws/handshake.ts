@@ -48,19 +48,20 @@ export async function openSocket(
     maxHeaderSize: MOST_RESPONSE_HEADER_BYTES,
     closeTimeout: CLOSE_WITHIN_MS,
   }
-  const socket = new WebSocket(asked.target.url, [...asked.protocols], options)
-  // Its end is told by `close`; an error must find a listener all the same.
-  socket.on('error', () => {})
   const patience = new Patience(limits.timeoutMs, signal)
   const late = (): Error => new TimeoutFailure('headers', 'the target did not answer in time')
+  let socket: WebSocket | null = null
   let isOpen = false
   try {
+    socket = new WebSocket(asked.target.url, [...asked.protocols], options)
+    // Its end is told by `close`; an error must find a listener all the same.
+    socket.on('error', () => {})
     const answer = await patience.wait(answerTo(socket), late)
     isOpen = answer.kind === 'open'
     return answer
   } finally {
     if (!isOpen) {
-      socket.terminate()
+      socket?.terminate()
       connection.destroy()
     }
   }

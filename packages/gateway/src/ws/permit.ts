@@ -50,7 +50,11 @@ export class HeldPermit {
   async release(): Promise<void> {
     this.#isReleased = true
     clearInterval(this.#timer)
-    await this.#scheduler.release(this.#permit)
+    try {
+      await this.#scheduler.release(this.#permit)
+    } catch {
+      // The store is out of reach: it frees itself at its deadline.
+    }
   }
 
   async #renew(): Promise<void> {
