@@ -11,9 +11,11 @@ export {
 export { HEADERS, SCOPES, type Scope } from './headers.ts'
 export {
   CLOSE,
+  closeCodeOf,
   CONNECT_WITHIN_MS,
   type ConnectedMessage,
   type ConnectMessage,
+  type SocketErrorCode,
   type SocketErrorMessage,
 } from './socket.ts'
 export {

@@ -25,6 +25,8 @@ import { usageRoutes } from './routes/usage.ts'
 import { createGuard } from './target/guard.ts'
 import { Counters } from './usage/counters.ts'
 import { Metrics } from './usage/metrics.ts'
+import { socketRoutes } from './ws/route.ts'
+import { Sockets } from './ws/sockets.ts'
 
 type LoggerOptions = Exclude<FastifyHttpOptions<Server>['logger'], boolean | undefined>
 
@@ -61,9 +63,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     listen: ({ port, host = '127.0.0.1' }) => app.listen({ port, host }),
     async close() {
       house.workshop.close()
+      const socketsClosed = house.sockets.close()
       const untilMs = Date.now() + drainMs
       while (house.workshop.size > 0 && Date.now() < untilMs) await setTimeout(POLL_MS)
       house.workshop.abort()
+      await socketsClosed
       await app.close()
       house.dispatcher.close()
       await scheduler.close()
@@ -72,7 +76,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): House {
-  const { store, clock, rules, maxInFlight, maxResponseBytes, allowTargets, resolveAt } = options
+  const {
+    store,
+    clock,
+    rules,
+    maxInFlight,
+    maxResponseBytes,
+    allowTargets,
+    resolveAt,
+    targetContext,
+  } = options
   const nowMs = (): number => clock.nowMs()
   const workshop = new Workshop(maxInFlight)
   return {
@@ -82,7 +95,10 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
     admission: new Admission(options, scheduler),
     operations: new Operations(store, nowMs),
     guard: createGuard({ allow: allowTargets }),
-    dispatcher: createDispatcher({ resolveAt }),
+    dispatcher: createDispatcher({
+      resolveAt,
+      ...(targetContext !== null && { targetContext }),
+    }),
     counters: new Counters(),
     metrics: new Metrics({
       agents: () => scheduler.agents.size,
@@ -92,6 +108,7 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
     rules,
     maxResponseBytes,
     workshop,
+    sockets: new Sockets(options.sockets),
     nowMs,
   }
 }
@@ -117,6 +134,7 @@ async function appOf(house: House): Promise<Routes> {
     networkRoutes(app, house)
     debugRoutes(app, house)
     fetchRoutes(app, house)
+    socketRoutes(app, house)
   })
   await app.ready()
   return app

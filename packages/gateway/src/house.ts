@@ -1,9 +1,9 @@
+import type { EventEmitter } from 'node:events'
 import type { Mode, Scheduler, Store, VendorRule } from '@ostler/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type {
   FastifyBaseLogger,
   FastifyInstance,
-  FastifyReply,
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerDefault,
@@ -16,6 +16,7 @@ import type { ResolvedGatewayOptions } from './options.ts'
 import type { Guard } from './target/guard.ts'
 import type { Counters } from './usage/counters.ts'
 import type { Metrics } from './usage/metrics.ts'
+import type { Sockets } from './ws/sockets.ts'
 
 /** An app whose routes' types follow from their schemas. */
 export type Routes = FastifyInstance<
@@ -40,6 +41,7 @@ export interface House {
   readonly rules: readonly VendorRule[] | null
   readonly maxResponseBytes: number
   readonly workshop: Workshop
+  readonly sockets: Sockets
   nowMs(): number
 }
 
@@ -63,7 +65,7 @@ export class Workshop {
 
   /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN, OVERLOADED */
   async work<T>(
-    reply: Pick<FastifyReply, 'raw'>,
+    caller: { readonly raw: Pick<EventEmitter, 'once' | 'off'> },
     run: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#isClosing) throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down')
@@ -74,11 +76,11 @@ export class Workshop {
     const controller = new AbortController()
     const hangUp = (): void => controller.abort()
     this.#running.add(controller)
-    reply.raw.once('close', hangUp)
+    caller.raw.once('close', hangUp)
     try {
       return await run(controller.signal)
     } finally {
-      reply.raw.off('close', hangUp)
+      caller.raw.off('close', hangUp)
       this.#running.delete(controller)
     }
   }

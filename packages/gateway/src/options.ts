@@ -13,7 +13,13 @@ import {
   type Tier,
   type VendorRule,
 } from '@ostler/core'
+import type { SecureContext } from 'node:tls'
 import type { KeyRing } from './keys/key.ts'
+import {
+  resolveSocketOptions,
+  type ResolvedSocketOptions,
+  type SocketOptions,
+} from './ws/options.ts'
 
 const MINUTE_MS = 60_000
 
@@ -47,6 +53,10 @@ export interface GatewayOptions {
   readonly allowTargets?: readonly string[]
   /** Whether an agent is sent to the address that was checked (default), or told the name and trusted to check it. */
   readonly resolveAt?: 'gateway' | 'agent'
+  /** Whom to trust as a target. Default: Node's authorities. */
+  readonly targetContext?: SecureContext
+  /** What bounds WebSockets. */
+  readonly sockets?: SocketOptions
   /** The longest body of a request, in bytes. Default 1 MiB: to read one stops all others for as long. */
   readonly maxRequestBytes?: number
   /** The longest body of a target's answer, decompressed, in bytes. Default 10 MiB. */
@@ -66,8 +76,12 @@ export interface GatewayOptions {
 }
 
 /** Options with every default filled in. */
-export interface ResolvedGatewayOptions extends Required<Omit<GatewayOptions, 'rules' | 'logTo'>> {
+export interface ResolvedGatewayOptions extends Required<
+  Omit<GatewayOptions, 'rules' | 'logTo' | 'targetContext' | 'sockets'>
+> {
   readonly rules: readonly VendorRule[] | null
+  readonly targetContext: SecureContext | null
+  readonly sockets: ResolvedSocketOptions
   readonly logTo: GatewayOptions['logTo'] | null
 }
 
@@ -81,6 +95,8 @@ const NAMES: Readonly<Record<keyof GatewayOptions, true>> = {
   rules: true,
   allowTargets: true,
   resolveAt: true,
+  targetContext: true,
+  sockets: true,
   maxRequestBytes: true,
   maxResponseBytes: true,
   maxInFlight: true,
@@ -112,6 +128,8 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     rules: options.rules ?? null,
     allowTargets: options.allowTargets ?? [],
     resolveAt: options.resolveAt ?? 'gateway',
+    targetContext: options.targetContext ?? null,
+    sockets: resolveSocketOptions(options.sockets ?? {}, problems),
     maxRequestBytes: options.maxRequestBytes ?? MIB,
     maxResponseBytes: options.maxResponseBytes ?? 10 * MIB,
     maxInFlight: options.maxInFlight ?? 10_000,

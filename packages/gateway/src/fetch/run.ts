@@ -149,7 +149,11 @@ function judged(
 /** What is reported of a dispatch. What the agent did wrong is charged to the agent, wherever it happened. */
 function outcomeOf(settled: Settlement<Dispatched>): Outcome {
   if (settled.kind === 'returned') return settled.value.classification.outcome
-  const { error } = settled
+  return outcomeOfFailure(settled.error)
+}
+
+/** What is reported of a dispatch that came to no answer. */
+export function outcomeOfFailure(error: unknown): Outcome {
   if (!(error instanceof DispatchFailure)) return { kind: 'neutral' }
   const evidence = `${error.kind}: ${error.reason}`
   switch (error.kind) {
@@ -173,7 +177,8 @@ function isExcused(error: DispatchFailure): boolean {
   return error instanceof AgentFailure && error.doubtful && error.reason === 'rejected'
 }
 
-function exhausted(refusal: Exhausted, domain: string, nowMs: number): ApiError {
+/** A refusal of the scheduler, as it is told. */
+export function exhausted(refusal: Exhausted, domain: string, nowMs: number): ApiError {
   const { cause, counts, retryAtMs, degraded } = refusal
   const details = { domain, cause, counts, retryAtMs, ...(degraded && { degraded }) }
   const retryAfterMs = retryAtMs === null ? null : Math.max(0, retryAtMs - nowMs)
@@ -189,7 +194,8 @@ function parse(guard: Guard, url: string): TargetUrl {
   }
 }
 
-function failed(error: unknown): unknown {
+/** What failures of the guard and of a dispatch are to a caller; others as they are. */
+export function failed(error: unknown): unknown {
   if (error instanceof TargetError) {
     const code = error.code === 'TARGET_UNRESOLVED' ? 'BAD_GATEWAY' : error.code
     return new ApiError(code, error.message, { cause: error })

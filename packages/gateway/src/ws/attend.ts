@@ -1,0 +1,142 @@
+import type { Socket } from 'node:net'
+import type { ConnectedMessage } from '@ostler/api'
+import type { FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { ApiError } from '../http/api-error.ts'
+import { checkedKey, checkScope } from '../http/auth.ts'
+import type { House } from '../house.ts'
+import type { ApiKey } from '../keys/key.ts'
+import { refuse, socketFailureOf } from './failure.ts'
+import { openTarget, type OpenTarget } from './open.ts'
+import { HeldPermit } from './permit.ts'
+import { CallerGone, Reception } from './reception.ts'
+import { relay } from './relay.ts'
+import { askedOf, readMessage, type AskedSocket } from './request.ts'
+import type { Seat } from './sockets.ts'
+
+/** Who has opened a WebSocket. */
+export interface Caller {
+  readonly client: WebSocket
+  readonly connection: Socket
+  readonly request: FastifyRequest
+  readonly seat: Seat
+}
+
+/**
+ * Serves one WebSocket from its opening to its end: the first message, the key, a permit, the target, and then the relay. What is
+ * wrong before the relay is told as a message, and closes; this never throws.
+ */
+export async function attend(house: House, caller: Caller): Promise<void> {
+  const { client, request } = caller
+  // Its end is told by `close`; an error must find a listener all the same.
+  client.on('error', () => {})
+  try {
+    await serve(house, caller)
+  } catch (error) {
+    if (error instanceof CallerGone || client.readyState !== client.OPEN) return
+    const failure = socketFailureOf(error)
+    if (failure.isOurs) {
+      request.log.warn({ err: failure.cause ?? failure, code: failure.code }, 'failed')
+    }
+    refuse(client, failure)
+    client.resume()
+  }
+}
+
+async function serve(house: House, caller: Caller): Promise<void> {
+  const { client, connection, seat } = caller
+  const { sockets } = house.options
+  const reception = new Reception(client, sockets.maxQueuedBytes)
+  try {
+    const text = await reception.first(connection, sockets.connectWithinMs, seat.signal)
+    seat.arrived()
+    await serveKey(house, caller, reception, readMessage(text))
+  } finally {
+    reception.end()
+  }
+}
+
+async function serveKey(
+  house: House,
+  caller: Caller,
+  reception: Reception,
+  message: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { client, seat } = caller
+  const { sockets } = house.options
+  const key = await knownKey(house, caller, message['apiKey'])
+  const { scheduler } = house
+  const permit = await HeldPermit.take(scheduler, key, sockets.permitMs, (f) => seat.end(f))
+  try {
+    checkScope(key, 'ws')
+    const asked = askedOf(message, client.protocol, house.guard)
+    const target = await opened(house, caller, key, asked)
+    seat.holds(() => target.socket.terminate())
+    reception.end()
+    client.send(JSON.stringify(connectedMessage(target)))
+    const { maxQueuedBytes, pingEveryMs } = sockets
+    await relay(client, target.socket, reception.early, {
+      maxQueuedBytes,
+      pingEveryMs,
+      idleMs: asked.idleMs,
+      signal: seat.signal,
+    })
+  } finally {
+    await permit.release()
+  }
+}
+
+/** The key of a message; who presents none, or one that is refused, is counted by his address. @throws ApiError */
+async function knownKey(house: House, { request }: Caller, presented: unknown): Promise<ApiKey> {
+  try {
+    if (typeof presented !== 'string') {
+      throw new ApiError('UNAUTHORIZED', 'an API key is needed: "apiKey" in the first message')
+    }
+    return checkedKey(presented, house.options.keys)
+  } catch (error) {
+    await house.admission.countRefused(request.ip)
+    throw error
+  }
+}
+
+async function opened(
+  house: House,
+  { client, seat }: Caller,
+  key: ApiKey,
+  asked: AskedSocket,
+): Promise<OpenTarget> {
+  const { metrics, counters, options, nowMs } = house
+  const { openWithinMs, maxMessageBytes } = options.sockets
+  const { resolveAt, targetContext } = options
+  const parts = { ...house, nowMs, resolveAt, targetContext, openWithinMs, maxMessageBytes }
+  if (client.readyState !== client.OPEN) throw new CallerGone()
+  try {
+    const target = await house.workshop.work({ raw: client }, (gone) =>
+      openTarget(parts, asked, AbortSignal.any([gone, seat.signal])),
+    )
+    metrics.outcomes.inc({ protocol: 'ws', outcome: 'ok' })
+    counters.add(key.id, 'ws', 'ok', target.picked.lease.domain, nowMs())
+    return target
+  } catch (error) {
+    if (client.readyState !== client.OPEN) throw new CallerGone()
+    if (seat.signal.aborted) throw seat.signal.reason
+    const failure = socketFailureOf(error)
+    if (failure.isOurs) {
+      const { outcome = failure.code.toLowerCase(), blocked } = failure.details
+      metrics.outcomes.inc({ protocol: 'ws', outcome: String(outcome) })
+      const result = blocked === true ? 'blocked' : 'failed'
+      counters.add(key.id, 'ws', result, asked.target.host, nowMs())
+    }
+    throw failure
+  }
+}
+
+function connectedMessage({ socket, picked }: OpenTarget): ConnectedMessage {
+  const { protocol } = socket
+  return {
+    type: 'connected',
+    status: 101,
+    node_id: picked.agent.id,
+    ...(protocol !== '' && { protocol }),
+  }
+}

@@ -1,0 +1,91 @@
+import type { Decision, Mode, Permit, Scheduler } from '@ostler/core'
+import type { ApiKey } from '../keys/key.ts'
+import { SocketFailure } from './failure.ts'
+
+type Deciding = Pick<Scheduler<Mode>, 'admit' | 'refund' | 'renew' | 'release'>
+
+/** Renewals within one permit's time: two may fail before it is lost. */
+const RENEWALS = 3
+
+/**
+ * A connection of a key, for as long as it lives: one of the permits that its tier has. It is renewed in time, so that the permit
+ * of a gateway that crashed comes free soon.
+ */
+export class HeldPermit {
+  readonly #scheduler: Deciding
+  readonly #key: ApiKey
+  readonly #ttlMs: number
+  readonly #onLost: (failure: SocketFailure) => void
+  readonly #timer: NodeJS.Timeout
+  #permit: Permit
+  #isReleased = false
+
+  private constructor(
+    scheduler: Deciding,
+    key: ApiKey,
+    ttlMs: number,
+    permit: Permit,
+    onLost: (failure: SocketFailure) => void,
+  ) {
+    this.#scheduler = scheduler
+    this.#key = key
+    this.#ttlMs = ttlMs
+    this.#permit = permit
+    this.#onLost = onLost
+    this.#timer = setInterval(() => void this.#renew(), ttlMs / RENEWALS)
+  }
+
+  /** Counts a request of the key, and takes a permit with it: both or neither. @throws SocketFailure RATE_LIMITED */
+  static async take(
+    scheduler: Deciding,
+    key: ApiKey,
+    ttlMs: number,
+    onLost: (failure: SocketFailure) => void,
+  ): Promise<HeldPermit> {
+    const decision = await scheduler.admit({ key: key.id, tier: key.tier, permit: { ttlMs } })
+    if (decision.permit === undefined) throw denied(decision)
+    return new HeldPermit(scheduler, key, ttlMs, decision.permit, onLost)
+  }
+
+  async release(): Promise<void> {
+    this.#isReleased = true
+    clearInterval(this.#timer)
+    try {
+      await this.#scheduler.release(this.#permit)
+    } catch {
+      // The store is out of reach: it frees itself at its deadline.
+    }
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      const renewed = await this.#scheduler.renew(this.#permit, this.#ttlMs)
+      if (renewed === null) await this.#takeAgain()
+    } catch {
+      // The store is out of reach: what it holds stays held until its deadline, and the next renewal may reach it.
+    }
+  }
+
+  /** A store that was gone for long, or has lost its data, holds it no more: it is asked for another, which uses no quota. */
+  async #takeAgain(): Promise<void> {
+    if (this.#isReleased) return
+    const { id: key, tier } = this.#key
+    const decision = await this.#scheduler.admit({ key, tier, permit: { ttlMs: this.#ttlMs } })
+    if (decision.permit === undefined) {
+      this.#onLost(denied(decision))
+      return
+    }
+    await this.#scheduler.refund(decision)
+    this.#permit = decision.permit
+    // It may have ended while the store was asked.
+    if (this.#isReleased) await this.#scheduler.release(this.#permit)
+  }
+}
+
+function denied({ policy, limit, retryAfterMs }: Decision): SocketFailure {
+  const message =
+    policy === 'permits'
+      ? `at most ${limit} connections may be open at once`
+      : `at most ${limit} requests are allowed in a window of ${policy}`
+  return new SocketFailure('RATE_LIMITED', message, { details: { policy, limit, retryAfterMs } })
+}
