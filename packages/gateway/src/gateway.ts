@@ -116,6 +116,8 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
 async function appOf(house: House): Promise<Routes> {
   const app = fastify(serverOptions(house.options)).withTypeProvider<TypeBoxTypeProvider>()
   app.setValidatorCompiler(validatorOf())
+  // Bodies are JSON: what says that it is something else is refused as such.
+  app.removeContentTypeParser('text/plain')
   answerErrors(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.header(HEADERS.requestId, request.id)

@@ -13,6 +13,7 @@ import {
 import type { DispatchAnswer, Dispatcher } from '../agents/dispatch.ts'
 import { AgentFailure, DispatchFailure } from '../agents/failure.ts'
 import { ApiError } from '../http/api-error.ts'
+import { apiErrorOf } from '../http/error-handler.ts'
 import type { Guard } from '../target/guard.ts'
 import type { TargetUrl } from '../target/url.ts'
 import { TargetError } from '../target/error.ts'
@@ -71,13 +72,12 @@ export async function fetchTarget(
   signal: AbortSignal,
 ): Promise<Fetched> {
   const deadlineMs = parts.nowMs() + asked.timeoutMs
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(asked.timeoutMs)])
   const { method, headers, body } = asked
   let hop: Hop = { target: parse(parts.guard, asked.url), method, headers, body }
   let last: Picked | null = null
   let attempts = 0
   for (let hops = 0; ; hops++) {
-    const done = await fetchHop(parts, asked, hop, last, deadlineMs, limit)
+    const done = await fetchHop(parts, asked, hop, last, deadlineMs, signal)
     attempts += done.attempts
     last = done.fetched.picked
     const next = asked.redirect === 'follow' ? nextHop(hop, done.fetched.answer) : null
@@ -99,8 +99,10 @@ async function fetchHop(
 ): Promise<{ readonly fetched: Dispatched; readonly attempts: number }> {
   const { scheduler, dispatcher } = parts
   const { target: asks, method, headers, body } = hop
+  const leftMs = (): number => Math.max(1, deadlineMs - parts.nowMs())
   try {
-    const target = await parts.guard.check(asks, signal)
+    const lookUp = AbortSignal.any([signal, AbortSignal.timeout(leftMs())])
+    const target = await parts.guard.check(asks, lookUp)
     const send = async (
       agent: Picked['agent'],
       _lease: unknown,
@@ -111,7 +113,8 @@ async function fetchHop(
         method,
         headers,
         ...(body !== null && { body }),
-        timeoutMs: Math.max(1, deadlineMs - parts.nowMs()),
+        // Not by the signal: that the time is over is the target's doing, that the caller left is not.
+        timeoutMs: leftMs(),
         signal,
         maxBodyBytes: parts.maxResponseBytes,
       })
@@ -188,7 +191,9 @@ export function exhausted(refusal: Exhausted, domain: string, nowMs: number): Ap
 
 function parse(guard: Guard, url: string): TargetUrl {
   try {
-    return guard.parse(url)
+    const target = guard.parse(url)
+    if (target.scheme === 'http' || target.scheme === 'https') return target
+    throw new TargetError('INVALID_TARGET_URL', 'the target must be of http or https')
   } catch (error) {
     throw failed(error)
   }
@@ -196,12 +201,12 @@ function parse(guard: Guard, url: string): TargetUrl {
 
 /** What failures of the guard and of a dispatch are to a caller; others as they are. */
 export function failed(error: unknown): unknown {
-  if (error instanceof TargetError) {
-    const code = error.code === 'TARGET_UNRESOLVED' ? 'BAD_GATEWAY' : error.code
-    return new ApiError(code, error.message, { cause: error })
-  }
+  if (error instanceof TargetError) return apiErrorOf(error)
   if (error instanceof DOMException && error.name === 'TimeoutError') {
     return new ApiError('TARGET_TIMEOUT', 'the time was over before the target was found')
+  }
+  if (error instanceof DOMException && error.name === 'AbortError') {
+    return new ApiError('SHUTTING_DOWN', 'the request was given up', { cause: error })
   }
   if (!(error instanceof DispatchFailure)) return error
   const details = { by: error.kind, reason: error.reason }

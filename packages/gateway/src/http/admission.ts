@@ -24,7 +24,7 @@ declare module 'fastify' {
   }
 }
 
-type Deciding = Pick<Scheduler<Mode>, 'admit' | 'refund'>
+type Deciding = Pick<Scheduler<Mode>, 'admit' | 'peek' | 'refund'>
 
 const RATE_HEADERS = [
   HEADERS.limit,
@@ -56,10 +56,17 @@ export class Admission {
     })
   }
 
-  /** Takes back that a request was counted: it was a repeat, which uses no quota. */
-  async uncount({ decision }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  /** Takes back that a request was counted: it was a repeat, which uses no quota. Its headers say how its caller stands now. */
+  async uncount({ decision, apiKey }: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (decision?.allowed === true) await this.#scheduler.refund(decision)
     for (const name of RATE_HEADERS) reply.removeHeader(name)
+    if (apiKey === null) return
+    const { id: key, tier } = apiKey
+    const { [HEADERS.retryAfter]: _, ...headers } = rateHeaders(
+      await this.#scheduler.peek({ key, tier }),
+      this.#policies(tier),
+    )
+    reply.headers(headers)
   }
 
   /** Counts a caller whose key was refused, by his address: so that keys can't be guessed. @throws ApiError RATE_LIMITED */

@@ -12,6 +12,7 @@ import {
 import { OstlerError, shown, type ErrorCode } from '@ostler/core'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { throwIfDenied } from './admission.ts'
+import { TargetError } from '../target/error.ts'
 import { ApiError } from './api-error.ts'
 import { secondsFrom } from './rate-headers.ts'
 
@@ -79,6 +80,10 @@ export function envelopeOf(error: ApiError, requestId: string): ErrorEnvelope {
 /** What any thrown value is to a caller. What was not foreseen says nothing of itself: its message is for the log alone. */
 export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error
+  if (error instanceof TargetError) {
+    const code = error.code === 'TARGET_UNRESOLVED' ? 'BAD_GATEWAY' : error.code
+    return new ApiError(code, error.message, { cause: error })
+  }
   if (error instanceof OstlerError) {
     const code = CORE[error.code]
     if (code === 'STORE_UNAVAILABLE' || code === 'SHUTTING_DOWN') {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { HEADERS } from '@ostler/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
@@ -105,10 +106,14 @@ async function settled<T>(operation: Operation, run: () => Promise<T>): Promise<
   try {
     return await run()
   } catch (error) {
-    await operation.free()
+    // A store that fails now frees it later: its caller is told what went wrong first.
+    await operation.free().catch(() => undefined)
     throw error
   }
 }
+
+/** Whoever hangs up amid an operation asks for it again, and is then given what it came to. */
+const NEVER_HANGS_UP = { raw: new EventEmitter().setMaxListeners(0) }
 
 async function answer(
   house: House,
@@ -118,14 +123,24 @@ async function answer(
   operation?: Operation,
 ): Promise<FastifyReply> {
   const startMs = house.nowMs()
-  const fetched = await house.workshop.work(reply, (signal) =>
+  const caller = operation === undefined ? reply : NEVER_HANGS_UP
+  const fetched = await house.workshop.work(caller, (signal) =>
     counted(house, request, asked, signal),
   )
   const { id: requestId } = request
   const timingMs = house.nowMs() - startMs
   const body = JSON.stringify(fetchAnswer(fetched, { url: asked.url, requestId, timingMs }))
-  if (operation !== undefined) await operation.keep({ status: 200, body })
+  if (operation !== undefined) await kept(request, operation, body)
   return reply.type('application/json; charset=utf-8').send(body)
+}
+
+/** What was done is answered also where it cannot be kept. */
+async function kept(request: FastifyRequest, operation: Operation, body: string): Promise<void> {
+  try {
+    await operation.keep({ status: 200, body })
+  } catch (error) {
+    request.log.warn({ err: error }, 'an answer was not kept')
+  }
 }
 
 async function counted(

@@ -3,6 +3,7 @@ import type { Agent, DomainHealth, Page as CorePage, StoredAgent } from '@ostler
 import type { FastifyReply } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { readEndpoint } from '../agents/endpoint.ts'
+import { AgentFailure } from '../agents/failure.ts'
 import { ApiError } from '../http/api-error.ts'
 import type { House, Routes } from '../house.ts'
 import { EventStream } from '../stream/sse.ts'
@@ -80,8 +81,11 @@ function healthRoute(app: Routes, house: House): void {
       const page = request.query
       const health = await scheduler.health(domain, page)
       if (request.headers.accept?.includes('text/event-stream') !== true) return shown(health)
-      reply.hijack()
-      await house.workshop.work(reply, (signal) => watch(house, reply, signal, domain, page))
+      await house.workshop.work(reply, (signal) => {
+        // Not before: what is refused is answered like everything else.
+        reply.hijack()
+        return watch(house, reply, signal, domain, page)
+      })
       return undefined
     },
   )
@@ -89,7 +93,7 @@ function healthRoute(app: Routes, house: House): void {
 
 /** Tells how a domain stands whenever that is new. What recovers does so by the clock alone, so it is looked at, not waited for. */
 async function watch(
-  { scheduler }: House,
+  { scheduler, workshop }: House,
   reply: FastifyReply,
   signal: AbortSignal,
   domain: string,
@@ -98,16 +102,19 @@ async function watch(
   const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])
   const stream = new EventStream(reply.raw, Object.fromEntries(headers))
   let told = ''
-  while (!signal.aborted) {
-    const health = shown(await scheduler.health(domain, page))
-    const text = JSON.stringify(health)
-    if (text !== told) {
-      if (stream.send('health', health) === 'full') await stream.drained()
-      told = text
+  try {
+    while (!signal.aborted && !workshop.isClosing) {
+      const health = shown(await scheduler.health(domain, page))
+      const text = JSON.stringify(health)
+      if (text !== told) {
+        if (stream.send('health', health) === 'full') await stream.drained()
+        told = text
+      }
+      await setTimeout(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined)
     }
-    await setTimeout(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined)
+  } finally {
+    stream.end()
   }
-  stream.end()
 }
 
 function agentsRoute(app: Routes, { scheduler }: House): void {
@@ -159,7 +166,7 @@ function changeRoutes(app: Routes, { scheduler }: House): void {
     async (request) => {
       const { id } = request.params
       const agent = { id, ...request.body }
-      if (agent.url !== undefined) readEndpoint(agent.url)
+      if (agent.url !== undefined) checkEndpoint(agent.url)
       await scheduler.agents.upsert([agent])
       return withoutUrl(scheduler.agents.get(id) ?? agent)
     },
@@ -183,6 +190,18 @@ function changeRoutes(app: Routes, { scheduler }: House): void {
       return reply.code(204).send(null)
     },
   )
+}
+
+/** @throws ApiError VALIDATION_ERROR; the url is not shown, it may hold credentials */
+function checkEndpoint(url: string): void {
+  try {
+    readEndpoint(url)
+  } catch (error) {
+    if (!(error instanceof AgentFailure)) throw error
+    const { message } = error
+    const details = { fields: [{ path: 'body.url', message }] }
+    throw new ApiError('VALIDATION_ERROR', `body.url: ${message}`, { details })
+  }
 }
 
 type Shown = Omit<StoredAgent, 'url'>
