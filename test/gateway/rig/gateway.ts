@@ -74,6 +74,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     keys: keyRing([stored], SECRET),
     allowTargets: ['127.0.0.0/8'],
     log: false,
+    drainMs: 100,
     ...rest,
     tiers: { roomy: ROOMY, ...rest.tiers },
     agents: agents.map(asAgent),

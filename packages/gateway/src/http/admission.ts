@@ -24,7 +24,7 @@ declare module 'fastify' {
   }
 }
 
-type Deciding = Pick<Scheduler<Mode>, 'admit' | 'peek' | 'refund'>
+type Deciding = Pick<Scheduler<Mode>, 'admit' | 'refund' | 'usage'>
 
 const RATE_HEADERS = [
   HEADERS.limit,
@@ -60,13 +60,16 @@ export class Admission {
   async uncount({ decision, apiKey }: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (decision?.allowed === true) await this.#scheduler.refund(decision)
     for (const name of RATE_HEADERS) reply.removeHeader(name)
-    if (apiKey === null) return
-    const { id: key, tier } = apiKey
-    const { [HEADERS.retryAfter]: _, ...headers } = rateHeaders(
-      await this.#scheduler.peek({ key, tier }),
-      this.#policies(tier),
-    )
-    reply.headers(headers)
+    if (apiKey === null || decision === null) return
+    const policies = this.#policies(apiKey.tier)
+    const used = await this.#scheduler.usage(apiKey.id, apiKey.tier)
+    // Permits are listed as well, and are no policy.
+    const [tightest] = used
+      .filter(({ policy }) => policies.some(({ name }) => name === policy))
+      .sort((a, b) => a.remaining - b.remaining)
+    if (tightest === undefined) return
+    const { atMs } = decision
+    reply.headers(rateHeaders({ ...tightest, atMs, allowed: true, retryAfterMs: 0 }, policies))
   }
 
   /** Counts a caller whose key was refused, by his address: so that keys can't be guessed. @throws ApiError RATE_LIMITED */

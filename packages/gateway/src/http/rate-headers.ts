@@ -4,12 +4,17 @@ import type { Decision, Policy } from '@ostler/core'
 /** The draft that `RateLimit` and `RateLimit-Policy` follow: its fields changed from draft to draft, so only this file knows them. */
 export const RATE_LIMIT_DRAFT = 'draft-ietf-httpapi-ratelimit-headers-10'
 
+type Told = Pick<
+  Decision,
+  'policy' | 'limit' | 'remaining' | 'resetAtMs' | 'atMs' | 'allowed' | 'retryAfterMs'
+>
+
 /**
  * What a caller is told of his limit with every answer that was counted. `X-RateLimit-Reset` is a Unix time in seconds, the others
  * count seconds from now; both are rounded up, so that who waits as long is not early.
  */
 export function rateHeaders(
-  decision: Decision,
+  decision: Told,
   policies: readonly Policy[],
 ): Readonly<Record<string, string>> {
   const { limit, remaining, resetAtMs, atMs, policy } = decision

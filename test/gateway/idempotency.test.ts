@@ -1,0 +1,204 @@
+import { setTimeout } from 'node:timers/promises'
+import { redisStore } from '@ostler/store-redis'
+import { sqliteStore } from '@ostler/store-sqlite'
+import { memoryStore, type Mode, type Store } from '@ostler/core'
+import { Redis } from 'ioredis'
+import { describe, expect, test } from 'vitest'
+import { startRedis } from '../servers/redis.ts'
+import { freshPath } from '../stores/sqlite/rig.ts'
+import { closing } from './rig/closing.ts'
+import { errorOf, startRig, type Rig, type RigOptions } from './rig/gateway.ts'
+import { until } from './rig/sockets.ts'
+
+const stores: Readonly<Record<string, () => Store<Mode> | Promise<Store<Mode>>>> = {
+  memory: () => memoryStore(),
+  sqlite: () => {
+    const store = sqliteStore({ path: freshPath(), time: 'caller' })
+    closing(() => store.close())
+    return store
+  },
+  redis: async () => (await openRedis()).store,
+}
+
+async function openRedis() {
+  const server = await startRedis()
+  closing(() => server.stop())
+  const client = new Redis(server.port, '127.0.0.1', {
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    commandTimeout: 1000,
+    socketTimeout: 2000,
+  })
+  client.on('error', () => undefined)
+  closing(() => client.disconnect())
+  await until(() => client.status === 'ready', 'a connection to redis-server')
+  // Patient: on a busy machine a late answer would be decided without it.
+  const store = redisStore({ client, time: 'caller', budgetMs: 1000 })
+  closing(() => store.close())
+  return { server, store }
+}
+
+const once = { headers: { 'idempotency-key': 'order-1' } }
+const replayed = ({ headers }: { readonly headers: Headers }) => headers.get('idempotent-replayed')
+
+describe.each(Object.keys(stores))('on %s', (name) => {
+  const rigOn = async (options: RigOptions = {}): Promise<Rig> =>
+    startRig({ store: await stores[name](), ...options })
+
+  test('a repeat is given the stored answer, and the target is asked once', async () => {
+    const rig = await rigOn()
+    const order = { method: 'POST', body: 'one sack' }
+    const first = await rig.fetch('/echo', order, once)
+    const second = await rig.fetch('/echo', order, once)
+    expect([first.status, second.status]).toEqual([200, 200])
+    expect(second.text).toBe(first.text)
+    expect([replayed(first), replayed(second)]).toEqual([null, 'true'])
+    expect(rig.target.visits).toHaveLength(1)
+  })
+
+  test('a block is an answer too, and is repeated as it was', async () => {
+    const rig = await rigOn()
+    const first = await rig.fetch('/blocked', {}, once)
+    const second = await rig.fetch('/blocked', {}, once)
+    expect(first.json.meta.blocked).toBe(true)
+    expect(second.text).toBe(first.text)
+  })
+
+  test('the same key with another body is refused', async () => {
+    const rig = await rigOn()
+    await rig.fetch('/echo', { method: 'POST', body: 'one sack' }, once)
+    const other = await rig.fetch('/echo', { method: 'POST', body: 'two sacks' }, once)
+    expect([other.status, errorOf(other).code]).toEqual([409, 'IDEMPOTENCY_KEY_REUSED'])
+    expect(rig.target.visits).toHaveLength(1)
+  })
+
+  test('of two at once one runs, and the other is told so', async () => {
+    const rig = await rigOn()
+    const both = await Promise.all([rig.fetch('/slow', {}, once), rig.fetch('/slow', {}, once)])
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 409])
+    const refused = both.find(({ status }) => status === 409)
+    expect(refused && errorOf(refused).code).toBe('IDEMPOTENCY_IN_PROGRESS')
+    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(rig.target.visits).toHaveLength(1)
+    expect(replayed(await rig.fetch('/slow', {}, once))).toBe('true')
+  })
+
+  test('a key whose gateway has crashed is free again', async () => {
+    const store = await stores[name]()
+    const crashed = await startRig({ store })
+    const body = { url: `${crashed.target.url}/hang`, timeout: 20 }
+    const gone = new AbortController()
+    const never = crashed.ask('/fetch', { body, ...once, signal: gone.signal }).catch(() => null)
+    await until(() => crashed.target.visits.length === 1, 'the target is asked')
+    const rig = await startRig({ store })
+    const during = await rig.ask('/fetch', { body, ...once })
+    expect(errorOf(during).code).toBe('IDEMPOTENCY_IN_PROGRESS')
+    rig.later(31_000)
+    const after = rig.ask('/fetch', { body, ...once, signal: gone.signal }).catch(() => null)
+    await until(() => crashed.target.visits.length === 2, 'the target is asked again')
+    gone.abort()
+    await Promise.all([never, after])
+  })
+
+  test('a request that came to no answer may be repeated under its key', async () => {
+    const rig = await rigOn({ paths: {} })
+    const failed = await rig.fetch('/hang', { timeout: 0.2 }, once)
+    expect(errorOf(failed).code).toBe('TARGET_TIMEOUT')
+    const again = await rig.fetch('/hang', { timeout: 0.2 }, once)
+    expect(errorOf(again).code).toBe('TARGET_TIMEOUT')
+    expect(rig.target.visits).toHaveLength(2)
+  })
+
+  test('who hangs up and asks again is given what the first request came to', async () => {
+    const rig = await rigOn()
+    const leaves = new AbortController()
+    const first = rig.fetch('/slow', {}, { ...once, signal: leaves.signal }).catch(() => null)
+    await until(() => rig.target.visits.length === 1, 'the target is asked')
+    leaves.abort()
+    await first
+    let answer = await rig.fetch('/slow', {}, once)
+    for (let tries = 0; answer.status === 409 && tries < 50; tries++) {
+      await setTimeout(50)
+      answer = await rig.fetch('/slow', {}, once)
+    }
+    expect([answer.status, replayed(answer)]).toEqual([200, 'true'])
+    expect(rig.target.visits).toHaveLength(1)
+  })
+
+  test('an answer too large to keep is not fetched twice', async () => {
+    const rig = await rigOn()
+    expect((await rig.fetch('/large', {}, once)).status).toBe(200)
+    const again = await rig.fetch('/large', {}, once)
+    expect([again.status, errorOf(again).code]).toEqual([409, 'CONFLICT'])
+    expect(errorOf(again).message).toContain('too large')
+    expect(rig.target.visits).toHaveLength(1)
+  })
+
+  test('a repeat uses no quota, and is answered where nothing is left', async () => {
+    const tiers = { two: { policies: [{ name: 'two', limit: 2, windowMs: 60_000 }] } }
+    const rig = await rigOn({ tier: 'two', tiers })
+    const left = ({ headers }: { readonly headers: Headers }) =>
+      headers.get('x-ratelimit-remaining')
+    expect(left(await rig.fetch('/', {}, once))).toBe('1')
+    for (let i = 0; i < 5; i++) expect(left(await rig.fetch('/', {}, once))).toBe('1')
+    expect(left(await rig.fetch('/'))).toBe('0')
+    expect((await rig.fetch('/')).status).toBe(429)
+    const repeat = await rig.fetch('/', {}, once)
+    expect([repeat.status, replayed(repeat), left(repeat)]).toEqual([200, 'true', '0'])
+    expect(repeat.headers.get('retry-after')).toBeNull()
+    const fresh = await rig.fetch('/', {}, { headers: { 'idempotency-key': 'order-2' } })
+    expect(fresh.status).toBe(429)
+    expect(rig.target.visits).toHaveLength(2)
+  })
+
+  test('keys of two callers do not meet, nor of two days', async () => {
+    const store = await stores[name]()
+    const rig = await startRig({ store })
+    const path = `${rig.target.url}/`
+    await rig.ask('/fetch', { body: { url: path }, ...once })
+    rig.later(86_400_000 + 60_000)
+    const later = await rig.ask('/fetch', { body: { url: path }, ...once })
+    expect([later.status, replayed(later)]).toEqual([200, null])
+  })
+})
+
+test('while the store is gone nothing with an idempotency key is begun', async () => {
+  const { server, store } = await openRedis()
+  const rig = await startRig({ store })
+  expect((await rig.fetch('/')).status).toBe(200)
+  await server.kill()
+  const refused = await rig.fetch('/', {}, once)
+  expect([refused.status, errorOf(refused).code]).toEqual([503, 'STORE_UNAVAILABLE'])
+  expect(rig.target.visits).toHaveLength(1)
+  // What needs no memory goes on, and says so.
+  const without = await rig.fetch('/')
+  expect([without.status, without.json.meta.degraded]).toEqual([200, true])
+})
+
+test('a store that hangs is not waited for', async () => {
+  const { server, store } = await openRedis()
+  const rig = await startRig({ store })
+  await server.pause()
+  closing(() => server.resume())
+  const startMs = performance.now()
+  const refused = await rig.fetch('/', {}, once)
+  expect([refused.status, errorOf(refused).code]).toEqual([503, 'STORE_UNAVAILABLE'])
+  expect(performance.now() - startMs).toBeLessThan(3000)
+  expect(rig.target.visits).toHaveLength(0)
+})
+
+test('an answer is given even where the store is gone when it should be kept', async () => {
+  const { server, store } = await openRedis()
+  const rig = await startRig({ store })
+  const answer = rig.fetch('/slow', {}, once)
+  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  await server.kill()
+  expect((await answer).status).toBe(200)
+})
+
+test('a malformed idempotency key is refused', async () => {
+  const rig = await startRig()
+  const answer = await rig.fetch('/', {}, { headers: { 'idempotency-key': 'two words' } })
+  expect([answer.status, errorOf(answer).code]).toEqual([400, 'BAD_REQUEST'])
+  expect(rig.target.visits).toHaveLength(0)
+})
