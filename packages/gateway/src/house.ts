@@ -68,7 +68,9 @@ export class Workshop {
     caller: { readonly raw: Pick<EventEmitter, 'once' | 'off'> },
     run: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    if (this.#isClosing) throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down')
+    if (this.#isClosing) {
+      throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down', { retryAfterMs: 1000 })
+    }
     if (this.#running.size >= this.#most) {
       const message = `${this.#most} requests are under way, which is as many as may be`
       throw new ApiError('OVERLOADED', message, { retryAfterMs: 1000 })
