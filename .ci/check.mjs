@@ -12,6 +12,7 @@ import { layoutProblems } from './checks/layout.mjs'
 import { purityProblems } from './checks/purity.mjs'
 import { root } from './checks/sources.mjs'
 
+const OPENAPI = 'packages/gateway/scripts/openapi.mjs'
 const LINT = ['--type-aware', '--deny-warnings', '--format=unix']
 
 const bin = (name) => join(root, 'node_modules/.bin', name)
@@ -22,6 +23,7 @@ const checks = [
   { name: 'layers', run: async () => layerProblems() },
   { name: 'purity', run: async () => purityProblems() },
   { name: 'types', run: () => command(bin('tsc'), ['-b', '--pretty', 'false']) },
+  { name: 'openapi', run: () => command(process.execPath, [OPENAPI, '--check']) },
   { name: 'lint', run: () => command(bin('oxlint'), LINT) },
   { name: 'format', run: () => command(bin('prettier'), ['--check', '.']) },
   { name: 'dead code', run: () => command(bin('knip'), ['--no-progress']) },

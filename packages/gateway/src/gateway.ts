@@ -35,6 +35,7 @@ const RECEIVE_WITHIN_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
 const MOST_HEADER_BYTES = 32 * 1024
 const POLL_MS = 20
+const LINGER_MS = 500
 
 /** A gateway: an app of fastify, and the scheduler that it asks. */
 export interface Gateway {
@@ -68,7 +69,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       while (house.workshop.size > 0 && Date.now() < untilMs) await setTimeout(POLL_MS)
       house.workshop.abort()
       await socketsClosed
-      await app.close()
+      const closed = app.close()
+      // What is answered now still gets out; who sends no request, or half of one, is not waited for.
+      await Promise.race([closed, setTimeout(LINGER_MS, undefined, { ref: false })])
+      app.server.closeAllConnections()
+      await closed
       house.dispatcher.close()
       await scheduler.close()
     },

@@ -120,7 +120,11 @@ export function ringOf(...keys: readonly { readonly stored: StoredKey }[]): Gate
   )
 }
 
-async function askAt(url: string, { method, headers, body, key, signal }: Ask): Promise<Answer> {
+/** Asks any gateway, with the key that is given. */
+export async function askAt(
+  url: string,
+  { method, headers, body, key, signal }: Ask,
+): Promise<Answer> {
   const isPlain = typeof body === 'string' || body instanceof Uint8Array
   const sent = new Headers(headers)
   if (key !== null && key !== undefined) sent.set('authorization', `Bearer ${key}`)

@@ -158,7 +158,9 @@ async function counted(
     house.counters.add(id, 'http', result, fetched.picked.lease.domain, house.nowMs())
     return fetched
   } catch (error) {
-    if (error instanceof ApiError && error.status >= 500) {
+    // Whoever left, or was sent away at the end, has not seen a failure of ours.
+    if (signal.aborted) house.metrics.outcomes.inc({ protocol: 'http', outcome: 'neutral' })
+    else if (error instanceof ApiError && error.status >= 500) {
       house.metrics.outcomes.inc({ protocol: 'http', outcome: error.code.toLowerCase() })
       house.counters.add(id, 'http', 'failed', hostOf(asked.url), house.nowMs())
     }

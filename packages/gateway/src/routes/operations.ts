@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import ipaddr from 'ipaddr.js'
 import { Type } from 'typebox'
 import { checkScope, keyOf } from '../http/auth.ts'
@@ -6,7 +7,7 @@ import { errorAnswers } from './error-answers.ts'
 
 /** What those who run a gateway ask: `/healthz` (is the process alive?), `/readyz` (should it get requests?), `/metrics`. */
 export function operationRoutes(app: Routes, house: House): void {
-  const { scheduler, workshop, metrics, options } = house
+  const { scheduler, workshop, metrics, options, admission } = house
   app.get(
     '/healthz',
     {
@@ -44,11 +45,21 @@ export function operationRoutes(app: Routes, house: House): void {
       },
     },
     async (request, reply) => {
-      if (!isLoopback(request.ip)) checkScope(keyOf(request, options.keys), 'admin')
+      if (!isLoopback(request.ip)) await checkAdmin(request)
       const { registry } = metrics
       return reply.type(registry.contentType).send(await registry.metrics())
     },
   )
+
+  /** Who is refused is counted, as everywhere: keys are not to be guessed. */
+  async function checkAdmin(request: FastifyRequest): Promise<void> {
+    try {
+      checkScope(keyOf(request, options.keys), 'admin')
+    } catch (error) {
+      await admission.countRefused(request.ip)
+      throw error
+    }
+  }
 }
 
 const Ready = Type.Object({

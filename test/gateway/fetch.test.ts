@@ -1,0 +1,414 @@
+import { setTimeout } from 'node:timers/promises'
+import { brotliCompressSync, deflateSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { closing } from './rig/closing.ts'
+import { errorOf, startRig, type Answer, type Rig } from './rig/gateway.ts'
+import { serve, until } from './rig/sockets.ts'
+import { BLOCK_PAGE, html, redirect, startTarget, type Behaviour } from './rig/targets.ts'
+
+/** What the target's `/echo` says of the request that it was sent. */
+function echoed({ json }: Answer): { method: string; path: string; headers: never; body: string } {
+  return JSON.parse(json.body)
+}
+
+/** Of the agent's slots, those that are taken. */
+async function inFlight(rig: Rig): Promise<number> {
+  const { text } = await rig.ask('/metrics')
+  return Number(/^ostler_in_flight (\d+)/m.exec(text)?.[1])
+}
+
+/** Blocks all exits but one. */
+function only(exit: string): Behaviour {
+  return ({ from }, response) => {
+    if (from === exit) html(response, 200, 'Oats')
+    else html(response, 403, BLOCK_PAGE)
+  }
+}
+
+// ---- how a target is named ------------------------------------------------------------------
+
+test('the target is named in the body, in X-Target-URL or in the query', async () => {
+  const rig = await startRig()
+  const url = `${rig.target.url}/echo`
+  const headers = { 'x-target-url': url }
+  const named = [
+    await rig.ask('/fetch', { body: { url } }),
+    await rig.ask('/fetch', { method: 'POST', headers }),
+    await rig.ask(`/fetch?url=${encodeURIComponent(url)}`, { method: 'POST' }),
+    await rig.ask(`/fetch?url=${encodeURIComponent(url)}`),
+    await rig.ask('/fetch', { headers }),
+  ]
+  for (const answer of named) expect(echoed(answer)).toMatchObject({ method: 'GET', path: '/echo' })
+})
+
+test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PURGE'])(
+  'a target is asked by %s with headers and a body',
+  async (method) => {
+    const rig = await startRig()
+    const answer = await rig.fetch('/echo', {
+      method,
+      headers: { 'X-Custom': 'yes', accept: 'text/plain' },
+      ...(method !== 'GET' && { body: 'caf\u00e9' }),
+    })
+    expect(echoed(answer)).toMatchObject({
+      method,
+      headers: { 'x-custom': 'yes', accept: 'text/plain' },
+      body: method === 'GET' ? '' : Buffer.from('caf\u00e9').toString('base64'),
+    })
+  },
+)
+
+test.each(['CONNECT', 'TRACE', 'TRACK'])('%s is not for targets', async (method) => {
+  const rig = await startRig()
+  const answer = await rig.fetch('/', { method })
+  expect([answer.status, errorOf(answer).code]).toEqual([400, 'BAD_REQUEST'])
+  expect(rig.target.visits).toEqual([])
+})
+
+test('a body of bytes is sent as base64 says', async () => {
+  const rig = await startRig()
+  const body = Buffer.from([0, 255, 128, 10]).toString('base64')
+  const answer = await rig.fetch('/echo', { method: 'PUT', body, encoding: 'base64' })
+  expect(echoed(answer).body).toBe(body)
+})
+
+test('nothing that is for the gateway reaches a target', async () => {
+  const rig = await startRig()
+  const headers = { 'x-session': 's', 'x-geo': 'DE', 'x-forwarded-for': '198.51.100.1' }
+  await rig.fetch(
+    '/echo',
+    { headers: { ...headers, Authorization: `Bearer ${rig.key}` } },
+    { headers },
+  )
+  await rig.fetch('/echo', { headers: { authorization: 'Bearer of the target', cookie: 'a=1' } })
+  const [first, second] = rig.target.visits
+  expect(Object.keys(first.headers).sort()).toEqual(['accept-encoding', 'connection', 'host'])
+  expect(second.headers).toMatchObject({ authorization: 'Bearer of the target', cookie: 'a=1' })
+})
+
+// ---- what is answered -----------------------------------------------------------------------
+
+test('a session keeps its agent, and one that is blocked loses it', async () => {
+  const rig = await startRig({ agents: 6 })
+  const agentOf = async (path: string, session: string): Promise<string> =>
+    (await rig.fetch(path, {}, { headers: { 'x-session': session } })).json.meta.agent.id
+  const first = await agentOf('/', 'basket-1')
+  for (let i = 0; i < 8; i++) expect(await agentOf('/', 'basket-1')).toBe(first)
+  expect(await agentOf('/blocked', 'basket-1')).toBe(first)
+  const second = await agentOf('/', 'basket-1')
+  expect(second).not.toBe(first)
+  expect(await agentOf('/', 'basket-1')).toBe(second)
+})
+
+test.each<[string, object]>([
+  ['/gzip', { body: 'pressed', encoding: 'text' }],
+  ['/latin1', { body: 'caf\u00e9', encoding: 'text' }],
+  ['/mislabelled', { body: Buffer.from([0x63, 0xe9]).toString('base64'), encoding: 'base64' }],
+  ['/picture', { body: 'iVBORwD/', encoding: 'base64' }],
+  ['/empty', { body: '', encoding: 'text' }],
+  ['/stream', { body: 'one two three', encoding: 'text' }],
+])('the body of %s is told without loss', async (path, told) => {
+  const rig = await startRig()
+  expect((await rig.fetch(path)).json).toMatchObject(told)
+})
+
+test('brotli and deflate are undone, what is unknown is left as it is', async () => {
+  const answers =
+    (encoding: string, body: Buffer): Behaviour =>
+    (_, response) => {
+      response.setHeader('content-encoding', encoding)
+      response.setHeader('content-type', 'text/plain')
+      response.end(body)
+    }
+  const rig = await startRig({
+    paths: {
+      '/br': answers('br', brotliCompressSync('pressed')),
+      '/deflate': answers('deflate', deflateSync('pressed')),
+      '/odd-encoding': answers('rot13', Buffer.from('cerffrq')),
+      '/false': answers('gzip', Buffer.from('no gzip at all')),
+    },
+  })
+  expect((await rig.fetch('/br')).json.body).toBe('pressed')
+  expect((await rig.fetch('/deflate')).json.body).toBe('pressed')
+  const odd = (await rig.fetch('/odd-encoding')).json
+  expect([odd.body, odd.headers['content-encoding']]).toEqual(['cerffrq', 'rot13'])
+  const broken = await rig.fetch('/false')
+  expect([broken.status, errorOf(broken).details]).toEqual([
+    502,
+    { by: 'target', reason: 'encoding' },
+  ])
+})
+
+test('a body that is longer than is kept is cut, and says so', async () => {
+  const rig = await startRig({ maxResponseBytes: 4096 })
+  const { meta, body } = (await rig.fetch('/large')).json
+  expect([meta.truncated, body.length]).toEqual([true, 4096])
+  expect((await rig.fetch('/')).json.meta.truncated).toBeUndefined()
+})
+
+test('an answer to HEAD has headers and no body', async () => {
+  const rig = await startRig()
+  const { json } = await rig.fetch('/latin1', { method: 'HEAD' })
+  expect(json).toMatchObject({ body: '', meta: { status: 200 } })
+  expect(json.headers['content-type']).toContain('iso-8859-1')
+})
+
+test('headers that came more than once are all told, and none that was for one hop', async () => {
+  const rig = await startRig()
+  const { headers } = (await rig.fetch('/odd')).json
+  expect(headers['set-cookie']).toEqual(['a=1', 'b=2'])
+  expect(Object.keys(headers).sort()).toEqual(
+    expect.not.arrayContaining(['connection', 'x-hop', 'proxy-authenticate']),
+  )
+})
+
+// ---- attempts -------------------------------------------------------------------------------
+
+test('attempts are made elsewhere until one is not turned away', async () => {
+  const rig = await startRig({ agents: 4, paths: { '/picky': only('127.0.2.3') } })
+  const { meta } = (await rig.fetch('/picky', { attempts: 4, geo: 'JP' })).json
+  expect(meta).toMatchObject({ blocked: false, agent: { id: 'a3' } })
+  expect(meta.attempts).toBe(rig.target.visits.length)
+  const exits = rig.target.visits.map(({ from }) => from)
+  expect(new Set(exits).size).toBe(exits.length)
+})
+
+test('one attempt is made unless more are asked for', async () => {
+  const rig = await startRig({ agents: 4 })
+  expect((await rig.fetch('/blocked')).json.meta).toMatchObject({ blocked: true, attempts: 1 })
+  expect(rig.target.visits).toHaveLength(1)
+})
+
+test('a method that is not idempotent is sent once, whatever is asked for', async () => {
+  const rig = await startRig({ agents: 4 })
+  const answer = await rig.fetch('/blocked', { method: 'POST', attempts: 4 })
+  expect(answer.json.meta).toMatchObject({ blocked: true, attempts: 1 })
+  expect(rig.target.visits).toHaveLength(1)
+})
+
+test('when every attempt is turned away the last answer is told', async () => {
+  const rig = await startRig({ agents: 2 })
+  const { status, json } = await rig.fetch('/blocked', { attempts: 5 })
+  expect([status, json.meta.blocked, json.body]).toEqual([200, true, BLOCK_PAGE])
+  expect(rig.target.visits).toHaveLength(2)
+})
+
+test('an agent that fails is passed over by another attempt, and is charged itself', async () => {
+  const dead = await serve((socket) => socket.destroy())
+  const good = await startRig()
+  const agents = [{ id: 'dead', country: 'FR', url: `http://127.0.0.1:${dead.port}` }]
+  const rig = await startRig({ agents: [...agents, ...(good.agents as never[]).slice(0, 1)] })
+  let attempts = 0
+  for (let i = 0; i < 6; i++) {
+    const { status, json } = await rig.fetch('/', { attempts: 2, geo: 'FR' })
+    expect(status).toBe(200)
+    attempts = Math.max(attempts, json.meta.attempts)
+  }
+  expect(attempts).toBe(2)
+  const { agents: told } = (await rig.ask('/network/health/127.0.0.1')).json
+  expect(told).toMatchObject([{ id: 'dead', reason: 'agent_error' }])
+})
+
+test('the time-out is for all attempts together', async () => {
+  const hang: Behaviour = async (_, response) => {
+    await setTimeout(400)
+    html(response, 403, BLOCK_PAGE)
+  }
+  const rig = await startRig({ agents: 4, paths: { '/tarpit': hang } })
+  const startMs = performance.now()
+  const answer = await rig.fetch('/tarpit', { attempts: 4, timeout: 0.6 })
+  expect(errorOf(answer).code).toBe('TARGET_TIMEOUT')
+  expect(performance.now() - startMs).toBeLessThan(2000)
+  expect(rig.target.visits.length).toBeLessThanOrEqual(2)
+})
+
+test('an answer that never ends is ended by the time-out', async () => {
+  const rig = await startRig()
+  const answer = await rig.fetch('/drip', { timeout: 0.4 })
+  expect([answer.status, errorOf(answer).details['reason']]).toEqual([504, 'body'])
+})
+
+// ---- redirects ------------------------------------------------------------------------------
+
+test('a redirect is an answer unless it is to be followed', async () => {
+  const rig = await startRig({ paths: { '/moved': redirect(302, '/echo') } })
+  const { meta, headers } = (await rig.fetch('/moved')).json
+  expect([meta.status, headers.location]).toEqual([302, '/echo'])
+  const followed = (await rig.fetch('/moved', { redirect: 'follow' })).json
+  expect(followed.meta).toMatchObject({ status: 200, url: `${rig.target.url}/echo`, attempts: 2 })
+})
+
+test('the hops of one request go through one agent', async () => {
+  const paths = { '/a': redirect(302, '/b'), '/b': redirect(302, '/c'), '/c': redirect(302, '/') }
+  const rig = await startRig({ agents: 6, paths })
+  await rig.fetch('/a', { redirect: 'follow' })
+  expect(new Set(rig.target.visits.map(({ from }) => from)).size).toBe(1)
+})
+
+test('each hop is checked: a redirect to a private address is refused', async () => {
+  const rig = await startRig({
+    allowTargets: ['127.0.0.1'],
+    paths: {
+      '/inward': redirect(302, 'http://169.254.169.254/latest/meta-data'),
+      '/beside': redirect(302, 'http://127.0.0.2/'),
+      '/named': redirect(302, 'http://router.lan/'),
+      '/file': redirect(302, 'file:///etc/passwd'),
+      '/broker': redirect(302, 'amqp://127.0.0.1/'),
+    },
+  })
+  const codeOf = async (path: string): Promise<unknown> =>
+    errorOf(await rig.fetch(path, { redirect: 'follow' })).code
+  expect(await codeOf('/inward')).toBe('TARGET_FORBIDDEN')
+  expect(await codeOf('/beside')).toBe('TARGET_FORBIDDEN')
+  expect(await codeOf('/named')).toBe('TARGET_FORBIDDEN')
+  expect(await codeOf('/file')).toBe('INVALID_TARGET_URL')
+  expect(await codeOf('/broker')).toBe('INVALID_TARGET_URL')
+})
+
+test('credentials stay with the origin that they were for', async () => {
+  const other = await startTarget({}, '127.0.0.2')
+  const rig = await startRig({
+    paths: { '/here': redirect(307, '/echo'), '/there': redirect(307, `${other.url}/echo`) },
+  })
+  const headers = { authorization: 'Bearer mine', Cookie: 'a=1', 'x-custom': 'yes' }
+  await rig.fetch('/here', { redirect: 'follow', headers })
+  await rig.fetch('/there', { redirect: 'follow', headers })
+  expect(rig.target.visits[1].headers).toMatchObject({
+    authorization: 'Bearer mine',
+    cookie: 'a=1',
+  })
+  const [there] = other.visits
+  expect(there.headers).toMatchObject({ 'x-custom': 'yes' })
+  expect(Object.keys(there.headers)).not.toContain('authorization')
+  expect(Object.keys(there.headers)).not.toContain('cookie')
+})
+
+test.each([
+  [301, 'POST', 'GET', ''],
+  [302, 'POST', 'GET', ''],
+  [303, 'PUT', 'GET', ''],
+  [303, 'HEAD', 'HEAD', ''],
+  [307, 'POST', 'POST', 'b25l'],
+  [308, 'PUT', 'PUT', 'b25l'],
+])('a %i to a %s becomes a %s', async (status, method, becomes, body) => {
+  const rig = await startRig({ paths: { '/moved': redirect(status, '/echo') } })
+  const headers = { 'content-type': 'text/plain' }
+  const sent = method === 'HEAD' ? {} : { body: 'one', headers }
+  await rig.fetch('/moved', { method, redirect: 'follow', ...sent })
+  const [, second] = rig.target.visits
+  expect([second.method, second.body.toString('base64')]).toEqual([becomes, body])
+  expect('content-type' in second.headers).toBe(body !== '')
+})
+
+test('a circle of redirects ends', async () => {
+  const rig = await startRig({ paths: { '/round': redirect(302, '/round') } })
+  const answer = await rig.fetch('/round', { redirect: 'follow' })
+  expect([answer.status, errorOf(answer).code]).toEqual([502, 'BAD_GATEWAY'])
+  expect(rig.target.visits).toHaveLength(11)
+})
+
+// ---- leaving and closing --------------------------------------------------------------------
+
+test('a caller who goes away frees the agent, and nothing is held against it', async () => {
+  const rig = await startRig({ agents: [], maxInFlight: 1 })
+  const { startAgents } = await import('./rig/agents.ts')
+  const [{ asked: _asked, ...agent }] = await startAgents(1)
+  await rig.gateway.scheduler.agents.upsert([{ ...agent, maxConcurrency: 1 }])
+  const leaves = new AbortController()
+  const gone = rig.fetch('/hang', {}, { signal: leaves.signal }).catch(() => null)
+  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  leaves.abort()
+  await gone
+  for (let tries = 0; (await inFlight(rig)) > 0; tries++) {
+    expect(tries).toBeLessThan(100)
+    await setTimeout(20)
+  }
+  expect((await rig.fetch('/')).status).toBe(200)
+  const { counts } = (await rig.ask('/network/health/127.0.0.1')).json
+  expect(counts).toEqual({ available: 1, limited: 0, unavailable: 0 })
+  // Who left is no failure of ours.
+  expect((await rig.ask('/usage')).json).toMatchObject({ total: 1, ok: 1, failed: 0 })
+})
+
+test('closing waits for requests under way, and takes no more', async () => {
+  const rig = await startRig({ drainMs: 5000 })
+  const slow = rig.fetch('/slow')
+  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  const closed = rig.gateway.close()
+  const [late, ready] = [await rig.fetch('/'), await rig.ask('/readyz')]
+  expect(errorOf(late).code).toBe('SHUTTING_DOWN')
+  expect([ready.status, ready.json.ready]).toEqual([503, false])
+  expect((await slow).status).toBe(200)
+  await closed
+  await expect(rig.ask('/healthz')).rejects.toThrow('fetch failed')
+})
+
+test('closing ends what does not end by itself', async () => {
+  const rig = await startRig({ drainMs: 200 })
+  const hanging = rig.fetch('/hang', { timeout: 60 })
+  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  const startMs = performance.now()
+  await rig.gateway.close()
+  expect(performance.now() - startMs).toBeLessThan(3000)
+  expect(errorOf(await hanging).code).toBe('SHUTTING_DOWN')
+})
+
+test('closing does not wait for callers who send nothing, or half a request', async () => {
+  const { connect } = await import('node:net')
+  const rig = await startRig({ drainMs: 200 })
+  const port = Number(new URL(rig.url).port)
+  for (const text of ['', 'POST /fetch HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{']) {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    closing(() => socket.destroy())
+    socket.write(text)
+  }
+  await setTimeout(100)
+  const startMs = performance.now()
+  await rig.gateway.close()
+  expect(performance.now() - startMs).toBeLessThan(3000)
+})
+
+// ---- changes of health as they come ---------------------------------------------------------
+
+test('changes of health are streamed, and the stream ends with the gateway', async () => {
+  const rig = await startRig({ drainMs: 5000 })
+  const response = await fetch(`${rig.url}/network/health/127.0.0.1`, {
+    headers: { authorization: `Bearer ${rig.key}`, accept: 'text/event-stream' },
+  })
+  expect(response.headers.get('content-type')).toContain('text/event-stream')
+  expect(response.headers.get('x-ratelimit-limit')).toBe('100000')
+  let text = ''
+  const read = (async () => {
+    for await (const part of response.body ?? []) text += Buffer.from(part).toString()
+  })()
+  await until(() => text.includes('"available":3'), 'the first event')
+  await rig.fetch('/blocked')
+  await until(() => text.includes('"unavailable":1'), 'the second event')
+  expect(text).toMatch(/^event: health\ndata: \{/)
+  const startMs = performance.now()
+  await rig.gateway.close()
+  await read
+  expect(performance.now() - startMs).toBeLessThan(3000)
+})
+
+test('agents come and go while the gateway runs, and how they are reached is not told', async () => {
+  const rig = await startRig({ agents: 1 })
+  const body = { country: 'AT', url: 'http://user:hunter2@127.0.0.1:9' }
+  const put = await rig.ask('/network/agents/new', { method: 'PUT', body })
+  expect([put.status, put.json.id]).toEqual([200, 'new'])
+  const listed = await rig.ask('/network/agents')
+  expect(listed.json.total).toBe(2)
+  const page = await rig.ask('/network/agents?offset=1&limit=1')
+  expect([page.json.agents.length, page.json.next]).toEqual([1, null])
+  for (const { text } of [
+    put,
+    listed,
+    await rig.ask('/debug/pick?url=http://shop.example/&geo=AT'),
+  ]) {
+    expect(text).toContain('"new"')
+    expect(text).not.toMatch(/hunter2|127\.0\.0\.1:9/)
+  }
+  expect((await rig.ask('/network/agents/new', { method: 'DELETE' })).status).toBe(204)
+  expect((await rig.ask('/network/agents')).json.total).toBe(1)
+})
