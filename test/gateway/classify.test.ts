@@ -5,10 +5,8 @@ import { classify, type TargetResponse } from '@ostler/core'
 import { expect, test } from 'vitest'
 
 /** Answers that is-antibot has recorded: `failed` where a request was turned away, `success` where it was not. */
-const providers = join(
-  dirname(createRequire(import.meta.url).resolve('is-antibot/providers.json')),
-  '../providers',
-)
+const require = createRequire(import.meta.url)
+const providers = join(dirname(require.resolve('is-antibot/providers.json')), '../providers')
 const doc = join(import.meta.dirname, '../../docs/contract.md')
 
 interface Recorded {

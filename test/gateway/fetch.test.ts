@@ -162,6 +162,20 @@ test('headers that came more than once are all told, and none that was for one h
   )
 })
 
+test('rules of our own say what a block is', async () => {
+  const rules = [
+    { outcome: 'blocked', confidence: 0.9, vendor: 'ours', body: ['no oats'] },
+  ] as const
+  const says =
+    (text: string): Behaviour =>
+    (_, response) =>
+      html(response, 200, text)
+  const rig = await startRig({ rules, paths: { '/shop': says('Sorry, no oats for you') } })
+  const { meta } = (await rig.fetch('/shop')).json
+  expect(meta).toMatchObject({ status: 200, blocked: true, outcome: 'blocked', vendor: 'ours' })
+  expect((await rig.fetch('/')).json.meta.blocked).toBe(false)
+})
+
 // ---- attempts -------------------------------------------------------------------------------
 
 test('attempts are made elsewhere until one is not turned away', async () => {
@@ -224,7 +238,7 @@ test('the time-out is for all attempts together', async () => {
 
 test('an answer that never ends is ended by the time-out', async () => {
   const rig = await startRig()
-  const answer = await rig.fetch('/drip', { timeout: 0.4 })
+  const answer = await rig.fetch('/drip', { timeout: 1 })
   expect([answer.status, errorOf(answer).details['reason']]).toEqual([504, 'body'])
 })
 

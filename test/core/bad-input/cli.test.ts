@@ -88,6 +88,7 @@ describe('the command line refuses', () => {
       err: (text) => void (said.err += text),
       isTerminal: false,
       env: {},
+      ended: () => Promise.resolve(),
       nowMs: () => NOW_MS,
     }
     expect(await run(argv, io)).toBe(2)
