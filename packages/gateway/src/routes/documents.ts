@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { Routes } from '../house.ts'
+import { RATE_LIMIT_DRAFT } from '../http/rate-headers.ts'
 
 /** `GET /openapi.json`, made from the schemas that requests are checked by, and `GET /docs`, which shows it. */
 export async function documentRoutes(app: Routes): Promise<void> {
@@ -10,7 +11,7 @@ export async function documentRoutes(app: Routes): Promise<void> {
       info: {
         title: 'Ostler gateway',
         version: '1',
-        description: 'Fetches targets through the right agent.',
+        description: `Fetches targets through the right agent. Limits are told as in ${RATE_LIMIT_DRAFT}.`,
       },
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
       security: [{ key: [] }],
