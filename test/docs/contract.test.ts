@@ -36,10 +36,11 @@ function linesOf(section: string): readonly Line[] {
 const SECTIONS = ['errors-page', 'sdk-page', 'routes', 'codes', 'limits', 'safety'] as const
 const all = SECTIONS.flatMap(linesOf)
 
-/** The strings of a test file, quoted as they may be. */
+/** Whether a file has a test, or a group of tests, of this title. */
 function hasTitle(file: string, title: string): boolean {
-  const text = readFileSync(join(root, 'test', file), 'utf8').replaceAll('\\u00e9', 'é')
-  return ["'", '`', '"'].some((quote) => text.includes(`${quote}${title}${quote}`))
+  const text = readFileSync(join(root, 'test', file), 'utf8')
+  const titles = text.matchAll(/(?:\b(?:test|it|describe)(?:\.\w+)?|\))\(\s*(['"`])(.*?)\1,/g)
+  return [...titles].some(([, , found]) => found === title)
 }
 
 test('each line of the contract has a test, and each test exists', () => {
