@@ -30,11 +30,6 @@ export {
 export { openTunnel, type TunnelOptions, type TunnelTarget } from './agents/tunnel.ts'
 export { refusedRange } from './target/address.ts'
 export { TargetError, type TargetErrorCode } from './target/error.ts'
-export {
-  createGuard,
-  type CheckedTarget,
-  type Guard,
-  type GuardOptions,
-} from './target/guard.ts'
+export { createGuard, type CheckedTarget, type Guard, type GuardOptions } from './target/guard.ts'
 export { dnsResolver, type ResolveHost } from './target/resolve.ts'
 export type { TargetScheme, TargetUrl } from './target/url.ts'
