@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events'
+import { setMaxListeners, type EventEmitter } from 'node:events'
 import type { Mode, Scheduler, Store, VendorRule } from '@ostler/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type {
@@ -49,10 +49,11 @@ export interface House {
 export class Workshop {
   readonly #most: number
   readonly #running = new Set<AbortController>()
-  #isClosing = false
+  readonly #closing = new AbortController()
 
   constructor(most: number) {
     this.#most = most
+    setMaxListeners(0, this.#closing.signal)
   }
 
   get size(): number {
@@ -60,7 +61,12 @@ export class Workshop {
   }
 
   get isClosing(): boolean {
-    return this.#isClosing
+    return this.#closing.signal.aborted
+  }
+
+  /** Aborted once no new work is taken: what would go on for ever ends itself then. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
   }
 
   /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN, OVERLOADED */
@@ -68,7 +74,7 @@ export class Workshop {
     caller: { readonly raw: Pick<EventEmitter, 'once' | 'off'> },
     run: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    if (this.#isClosing) throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down')
+    if (this.isClosing) throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down')
     if (this.#running.size >= this.#most) {
       const message = `${this.#most} requests are under way, which is as many as may be`
       throw new ApiError('OVERLOADED', message, { retryAfterMs: 1000 })
@@ -87,7 +93,7 @@ export class Workshop {
 
   /** No new work from now on. */
   close(): void {
-    this.#isClosing = true
+    this.#closing.abort()
   }
 
   /** Ends what is still running. */
