@@ -11,7 +11,9 @@ import { until } from './until.ts'
 export interface RabbitOptions {
   /** More lines of rabbitmq.conf. */
   readonly conf?: readonly string[]
-  /** Whether it speaks TLS, with this key and certificate (PEM). */
+  /** Settings that rabbitmq.conf does not know, such as `['channel_tick_interval', '500']`, as Erlang terms. */
+  readonly settings?: readonly (readonly [name: string, term: string])[]
+  /** Speaks TLS too, with this key and certificate (PEM). */
   readonly tls?: { readonly key: string; readonly cert: string }
 }
 
@@ -19,6 +21,8 @@ export interface RabbitServer {
   readonly port: number
   /** With a user who may do everything. */
   readonly url: string
+  /** The same over TLS, where it speaks that. */
+  readonly secureUrl: string
   readonly dir: string
   /** Of its epmd. */
   readonly mapperPort: number
@@ -46,9 +50,10 @@ const START_WITHIN_MS = 60_000
 export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitServer> {
   const server = found('rabbitmq-server')
   const dir = mkdtempSync(join(tmpdir(), 'ostler-rabbit-'))
-  const [port, mapperPort, nodePort] = [await freePort(), await freePort(), await freePort()]
-  const env = environment(dir, { port, mapperPort, nodePort })
-  configure(dir, port, options)
+  const [port, securePort] = [await freePort(), await freePort()]
+  const [mapperPort, nodePort] = [await freePort(), await freePort()]
+  const env = environment(dir, { port, mapperPort, nodePort }, options)
+  configure(dir, port, securePort, options)
   // Else the server starts one that outlives it.
   const mapper = spawn('epmd', ['-port', `${mapperPort}`, '-address', '127.0.0.1'], {
     stdio: 'ignore',
@@ -67,11 +72,11 @@ export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitSe
     await stop()
     throw error
   }
-  const scheme = options.tls === undefined ? 'amqp' : 'amqps'
   return {
     port,
-    url: `${scheme}://ostler:hush-hush@127.0.0.1:${port}`,
-    narrowUrl: `${scheme}://narrow:hush-hush@127.0.0.1:${port}`,
+    url: `amqp://ostler:hush-hush@127.0.0.1:${port}`,
+    secureUrl: `amqps://ostler:hush-hush@127.0.0.1:${securePort}`,
+    narrowUrl: `amqp://narrow:hush-hush@127.0.0.1:${port}`,
     dir,
     mapperPort,
     pause: async () => void (await pause(child)),
@@ -88,10 +93,14 @@ export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitSe
 function environment(
   dir: string,
   ports: { readonly port: number; readonly mapperPort: number; readonly nodePort: number },
+  { settings = [] }: RabbitOptions,
 ): NodeJS.ProcessEnv {
+  const args = ['-noinput', '+S', '1:1', '+sbwt', 'none', '+sbwtdcpu', 'none', '+sbwtdio', 'none']
+  for (const [name, term] of settings) args.push('-rabbit', name, term)
   return {
     ...process.env,
     HOME: dir,
+    ERL_CRASH_DUMP: join(dir, 'crash.dump'),
     ERL_EPMD_PORT: `${ports.mapperPort}`,
     RABBITMQ_NODENAME: `ostler-${ports.port}@localhost`,
     RABBITMQ_DIST_PORT: `${ports.nodePort}`,
@@ -103,24 +112,30 @@ function environment(
     RABBITMQ_LOGS: '-',
     // The script then becomes the server, so that its id is the server's.
     RABBITMQ_ALLOW_INPUT: '1',
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-noinput +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: args.join(' '),
   }
 }
 
-function configure(dir: string, port: number, { conf = [], tls }: RabbitOptions): void {
+function configure(
+  dir: string,
+  port: number,
+  securePort: number,
+  { conf = [], tls }: RabbitOptions,
+): void {
   const write = (name: string, text: string): void => writeFileSync(join(dir, name), text)
-  const secure = tls === undefined ? [] : ['listeners.tcp = none']
+  const secure: string[] = []
   if (tls !== undefined) {
     write('key.pem', tls.key)
     write('cert.pem', tls.cert)
-    secure.push(`listeners.ssl.default = 127.0.0.1:${port}`)
-    secure.push(`ssl_options.keyfile = ${join(dir, 'key.pem')}`)
-    secure.push(`ssl_options.certfile = ${join(dir, 'cert.pem')}`)
-    secure.push('ssl_options.verify = verify_none')
-  } else {
-    secure.push(`listeners.tcp.default = 127.0.0.1:${port}`)
+    secure.push(
+      `listeners.ssl.default = 127.0.0.1:${securePort}`,
+      `ssl_options.keyfile = ${join(dir, 'key.pem')}`,
+      `ssl_options.certfile = ${join(dir, 'cert.pem')}`,
+      'ssl_options.verify = verify_none',
+    )
   }
   const common = [
+    `listeners.tcp.default = 127.0.0.1:${port}`,
     'loopback_users = none',
     'log.file = false',
     'log.console = true',

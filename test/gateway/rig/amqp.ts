@@ -14,6 +14,8 @@ export interface TestAgent {
   readonly id: string
   readonly country: string
   readonly url: string
+  /** What has come from targets, over the connections that are open. */
+  receivedBytes(): number
   /** Ends the proxy, with all that goes through it. */
   close(): Promise<void>
 }
@@ -24,7 +26,12 @@ export async function startAgent(id: string, country = 'DE'): Promise<TestAgent>
   await server.listen()
   const { port } = server.server.address() as AddressInfo
   const close = async (): Promise<void> => server.close(true)
-  return { id, country, url: `http://127.0.0.1:${port}`, close }
+  const receivedBytes = (): number =>
+    server
+      .getConnectionIds()
+      .map((connection) => server.getConnectionStats(connection)?.trgRxBytes ?? 0)
+      .reduce((sum, bytes) => sum + bytes, 0)
+  return { id, country, url: `http://127.0.0.1:${port}`, receivedBytes, close }
 }
 
 export interface TestGateway {

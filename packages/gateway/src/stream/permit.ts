@@ -13,17 +13,19 @@ const RENEWALS = 3
 export class StreamPermit {
   readonly #scheduler: Deciding
   readonly #key: ApiKey
+  readonly #ttlMs: number
   readonly #timer: NodeJS.Timeout
   #permit: Permit
   #isReleased = false
   /** Called once, if the permit is lost and there is no other. */
   onLost: () => void = () => {}
 
-  private constructor(scheduler: Deciding, key: ApiKey, permit: Permit) {
+  private constructor(scheduler: Deciding, key: ApiKey, ttlMs: number, permit: Permit) {
     this.#scheduler = scheduler
     this.#key = key
+    this.#ttlMs = ttlMs
     this.#permit = permit
-    this.#timer = setInterval(() => void this.#renew(), TTL_MS / RENEWALS)
+    this.#timer = setInterval(() => void this.#renew(), ttlMs / RENEWALS)
   }
 
   /**
@@ -34,11 +36,16 @@ export class StreamPermit {
     scheduler: Deciding,
     key: ApiKey,
     counted: Decision | null,
+    ttlMs = TTL_MS,
   ): Promise<StreamPermit> {
     if (counted?.allowed === true) await scheduler.refund(counted)
-    const decision = await ask(scheduler, key)
+    const decision = await ask(scheduler, key, ttlMs)
     if (decision.permit === undefined) throw denied(decision)
-    return new StreamPermit(scheduler, key, decision.permit)
+    return new StreamPermit(scheduler, key, ttlMs, decision.permit)
+  }
+
+  get id(): string {
+    return this.#permit.id
   }
 
   async release(): Promise<void> {
@@ -49,7 +56,7 @@ export class StreamPermit {
 
   async #renew(): Promise<void> {
     try {
-      const renewed = await this.#scheduler.renew(this.#permit, TTL_MS)
+      const renewed = await this.#scheduler.renew(this.#permit, this.#ttlMs)
       if (renewed === null && !this.#isReleased) await this.#takeAgain()
     } catch {
       // The store is out of reach: what it holds stays held until its deadline, and the next renewal may reach it.
@@ -58,7 +65,7 @@ export class StreamPermit {
 
   /** A store that was gone for long, or has lost its data, holds the permit no more. Another uses no quota. */
   async #takeAgain(): Promise<void> {
-    const decision = await ask(this.#scheduler, this.#key)
+    const decision = await ask(this.#scheduler, this.#key, this.#ttlMs)
     if (decision.permit === undefined) {
       clearInterval(this.#timer)
       return this.onLost()
@@ -69,8 +76,12 @@ export class StreamPermit {
   }
 }
 
-async function ask(scheduler: Deciding, { id: key, tier }: ApiKey): Promise<Decision> {
-  return scheduler.admit({ key, tier, permit: { ttlMs: TTL_MS } })
+async function ask(
+  scheduler: Deciding,
+  { id: key, tier }: ApiKey,
+  ttlMs: number,
+): Promise<Decision> {
+  return scheduler.admit({ key, tier, permit: { ttlMs } })
 }
 
 function denied({ policy, limit, retryAfterMs }: Decision): ApiError {
