@@ -261,7 +261,7 @@ test('usage counts messages, and what went wrong', async () => {
 
 test('reaches a broker over TLS, whose certificate is checked', async () => {
   const scheduler = new Scheduler({ store: memoryStore(), tiers: {} })
-  await scheduler.agents.upsert([{ id: agent.id, url: agent.url }])
+  scheduler.agents.upsert([{ id: agent.id, url: agent.url }])
   const parts = {
     scheduler,
     guard: createGuard({ allow: ['127.0.0.1/32'] }),
@@ -277,7 +277,7 @@ test('reaches a broker over TLS, whose certificate is checked', async () => {
   const { result } = await reach({ trust: TRUSTING })
   expect(result.kind).toBe('open')
   if (result.kind === 'open') await result.client.leave()
-  await scheduler.close()
+  scheduler.close()
 })
 
 test('a connection is over when its message is', async () => {

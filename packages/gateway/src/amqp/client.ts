@@ -105,8 +105,8 @@ export class BrokerClient extends AMQPBaseClient {
 
   /** Takes leave of the broker, and ends the connection in any case. */
   async leave(): Promise<void> {
-    if (!this.closed) {
-      this.#socket.resume()
+    // Where nothing is read, what the broker still has to say would have to be read first, and it may be much.
+    if (!this.closed && !this.#socket.isPaused()) {
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, CLOSE_WITHIN_MS)
