@@ -17,7 +17,7 @@ let count = 0
 beforeAll(async () => {
   // How long it waits for acknowledgements, and how often it looks: 30 minutes and one in the wild.
   rabbit = await startRabbit({
-    conf: ['consumer_timeout = 3000'],
+    conf: ['consumer_timeout = 3000', 'heartbeat = 2'],
     settings: [['channel_tick_interval', '500']],
   })
   agent = await startAgent('de1')
@@ -193,7 +193,7 @@ describe('an open stream ends with an error', () => {
   })
 
   test('when the gateway shuts down, which is no error', async () => {
-    const other = await startGateway([agent])
+    const other = await startGateway([agent], { drainMs: 60_000 })
     const stream = await other.consume({ url: rabbit.url, queue })
     await stream.expect('ready')
     const closed = other.gateway.close()
@@ -262,6 +262,19 @@ describe('a broker', () => {
     await rabbit.pause()
     try {
       expect(await events({ timeout: 0.5 })).toEqual(refusal({ code: 'CONNECT_TIMEOUT' }))
+    } finally {
+      rabbit.resume()
+    }
+  })
+
+  test('that falls silent is not waited for for ever', async () => {
+    const stream = await consume()
+    await stream.expect('ready')
+    await rabbit.pause()
+    try {
+      expect(await stream.rest()).toEqual(
+        refusal({ code: 'CONNECTION_CLOSED', message: 'the broker has fallen silent' }),
+      )
     } finally {
       rabbit.resume()
     }

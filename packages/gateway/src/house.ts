@@ -71,7 +71,9 @@ export class Workshop {
 
   /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN, OVERLOADED */
   async work<T>(
-    caller: { readonly raw: Pick<EventEmitter, 'once' | 'off'> },
+    caller: {
+      readonly raw: Pick<EventEmitter, 'once' | 'off'> & { readonly destroyed?: boolean }
+    },
     run: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.isClosing) throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down')
@@ -83,6 +85,8 @@ export class Workshop {
     const hangUp = (): void => controller.abort()
     this.#running.add(controller)
     caller.raw.once('close', hangUp)
+    // Who hung up before this was heard by nobody.
+    if (caller.raw.destroyed === true) hangUp()
     try {
       return await run(controller.signal)
     } finally {

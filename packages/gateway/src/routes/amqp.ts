@@ -23,6 +23,7 @@ export function amqpRoutes(app: Routes, house: House): void {
     guard,
     resolveAt: options.resolveAt,
     maxMessageBytes: maxResponseBytes,
+    ...(options.targetContext !== null && { trust: options.targetContext }),
     nowMs,
   }
   const streams: Streams = new Map()
