@@ -22,5 +22,10 @@ export {
   AMQP_ERRORS,
   type AmqpErrorCode,
   type AmqpErrorEntry,
+  type AmqpEndEvent,
   type AmqpErrorEvent,
+  type AmqpMessageEvent,
+  type AmqpProperties,
+  type AmqpReadyEvent,
+  type AmqpSeverity,
 } from './amqp.ts'

@@ -16,6 +16,7 @@ import {
   type GatewayOptions,
   type ResolvedGatewayOptions,
 } from './options.ts'
+import { amqpRoutes } from './routes/amqp.ts'
 import { debugRoutes } from './routes/debug.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { fetchRoutes } from './routes/fetch.ts'
@@ -35,7 +36,8 @@ const RECEIVE_WITHIN_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
 const MOST_HEADER_BYTES = 32 * 1024
 const POLL_MS = 20
-const LINGER_MS = 500
+/** For answers that are on their way when all work is done. */
+const LAST_ANSWERS_MS = 500
 
 /** A gateway: an app of fastify, and the scheduler that it asks. */
 export interface Gateway {
@@ -69,11 +71,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       while (house.workshop.size > 0 && Date.now() < untilMs) await setTimeout(POLL_MS)
       house.workshop.abort()
       await socketsClosed
-      const closed = app.close()
-      // What is answered now still gets out; who sends no request, or half of one, is not waited for.
-      await Promise.race([closed, setTimeout(LINGER_MS, undefined, { ref: false })])
-      app.server.closeAllConnections()
-      await closed
+      // A connection on which nothing was asked yet counts as busy to Node, and would keep its server open for a minute.
+      const rest = globalThis.setTimeout(() => app.server.closeAllConnections(), LAST_ANSWERS_MS)
+      await app.close()
+      clearTimeout(rest)
       house.dispatcher.close()
       await scheduler.close()
     },
@@ -142,6 +143,7 @@ async function appOf(house: House): Promise<Routes> {
     debugRoutes(app, house)
     fetchRoutes(app, house)
     socketRoutes(app, house)
+    amqpRoutes(app, house)
   })
   await app.ready()
   return app

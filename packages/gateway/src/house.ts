@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events'
+import { setMaxListeners, type EventEmitter } from 'node:events'
 import type { Mode, Scheduler, Store, VendorRule } from '@ostler/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type {
@@ -49,10 +49,11 @@ export interface House {
 export class Workshop {
   readonly #most: number
   readonly #running = new Set<AbortController>()
-  #isClosing = false
+  readonly #closing = new AbortController()
 
   constructor(most: number) {
     this.#most = most
+    setMaxListeners(0, this.#closing.signal)
   }
 
   get size(): number {
@@ -60,15 +61,22 @@ export class Workshop {
   }
 
   get isClosing(): boolean {
-    return this.#isClosing
+    return this.#closing.signal.aborted
+  }
+
+  /** Aborted once no new work is taken: what would go on for ever ends itself then. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
   }
 
   /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN, OVERLOADED */
   async work<T>(
-    caller: { readonly raw: Pick<EventEmitter, 'once' | 'off'> },
+    caller: {
+      readonly raw: Pick<EventEmitter, 'once' | 'off'> & { readonly destroyed?: boolean }
+    },
     run: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    if (this.#isClosing) {
+    if (this.isClosing) {
       throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down', { retryAfterMs: 1000 })
     }
     if (this.#running.size >= this.#most) {
@@ -79,6 +87,8 @@ export class Workshop {
     const hangUp = (): void => controller.abort()
     this.#running.add(controller)
     caller.raw.once('close', hangUp)
+    // Who hung up before this was heard by nobody.
+    if (caller.raw.destroyed === true) hangUp()
     try {
       return await run(controller.signal)
     } finally {
@@ -89,7 +99,7 @@ export class Workshop {
 
   /** No new work from now on. */
   close(): void {
-    this.#isClosing = true
+    this.#closing.abort()
   }
 
   /** Ends what is still running. */

@@ -65,6 +65,8 @@ export interface GatewayOptions {
   readonly maxInFlight?: number
   /** How long `close` waits for requests under way, in ms. Default 10_000. */
   readonly drainMs?: number
+  /** How long the reader of a stream of events may take nothing of what is there for him, in ms. Default 30_000. */
+  readonly slowReaderMs?: number
   /** Proxies in front whose `X-Forwarded-For` counts: addresses or CIDRs. Default none. */
   readonly trustProxy?: readonly string[]
   /** Default: the machine's. */
@@ -101,6 +103,7 @@ const NAMES: Readonly<Record<keyof GatewayOptions, true>> = {
   maxResponseBytes: true,
   maxInFlight: true,
   drainMs: true,
+  slowReaderMs: true,
   trustProxy: true,
   clock: true,
   log: true,
@@ -134,16 +137,18 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     maxResponseBytes: options.maxResponseBytes ?? 10 * MIB,
     maxInFlight: options.maxInFlight ?? 10_000,
     drainMs: options.drainMs ?? 10_000,
+    slowReaderMs: options.slowReaderMs ?? 30_000,
     trustProxy: options.trustProxy ?? [],
     clock: options.clock ?? systemClock,
     log: options.log ?? 'info',
     logTo: options.logTo ?? null,
   }
-  const { maxRequestBytes, maxResponseBytes, maxInFlight, drainMs } = resolved
+  const { maxRequestBytes, maxResponseBytes, maxInFlight, drainMs, slowReaderMs } = resolved
   expectInteger(problems, 'maxRequestBytes', maxRequestBytes, 1024, 256 * MIB)
   expectInteger(problems, 'maxResponseBytes', maxResponseBytes, 1024, 256 * MIB)
   expectInteger(problems, 'maxInFlight', maxInFlight, 1, 1_000_000)
   expectInteger(problems, 'drainMs', drainMs, 0, 600_000)
+  expectInteger(problems, 'slowReaderMs', slowReaderMs, 100, 600_000)
   throwIfAny('INVALID_OPTIONS', problems)
   return resolved
 }

@@ -45,14 +45,19 @@ export function askedOf(
   }
 }
 
-function headerOf(headers: Readonly<Record<string, unknown>>, name: string): string | undefined {
+/** A header that is there, once. */
+export function headerOf(
+  headers: Readonly<Record<string, unknown>>,
+  name: string,
+): string | undefined {
   const value = headers[name]
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-function bytesOf(body: string, encoding: 'text' | 'base64'): Uint8Array {
+/** A body as its encoding says. @throws ApiError VALIDATION_ERROR */
+export function bytesOf(body: string, encoding: 'text' | 'base64'): Uint8Array {
   if (encoding === 'text') return Buffer.from(body, 'utf8')
   if (!BASE64.test(body)) {
     const fields = [{ path: 'body.body', message: 'must be base64, as body.encoding says' }]

@@ -1,17 +1,43 @@
 import type { ServerResponse } from 'node:http'
 
 const HEARTBEAT_MS = 15_000
+const DEFAULT_STALL_MS = 30_000
+/** How long the last of a stream may take to reach its reader. */
+const LINGER_MS = 5_000
 
-/** How a stream of server-sent events stands with its reader. */
+/** How a stream stands with its reader. */
 export type Written = 'flowing' | 'full' | 'closed'
 
-/** A stream of server-sent events (WHATWG HTML, 9.2) on an answer that is the caller's alone. */
+export interface EventStreamOptions {
+  /** How long a reader may take nothing of what is there for him, in ms. Default 30,000. */
+  readonly stallMs?: number
+  /** What is done about a reader who does not: told once. Default: he is hung up on. */
+  readonly onStall?: () => void
+}
+
+/**
+ * A stream of server-sent events (WHATWG HTML, 9.2) on an answer that is the caller's alone. It bounds nothing by itself: who sends
+ * looks at `pendingBytes`, and waits for `onTaken`.
+ */
 export class EventStream {
   readonly #raw: ServerResponse
+  readonly #stallMs: number
+  readonly #onStall: () => void
   readonly #heartbeat: NodeJS.Timeout
+  /** Runs while anything waits for the reader, anew whenever he takes some. */
+  #stall: NodeJS.Timeout | null = null
+  #waiting = 0
+  #hasEnded = false
 
-  constructor(raw: ServerResponse, headers: Readonly<Record<string, string>>) {
+  constructor(
+    raw: ServerResponse,
+    headers: Readonly<Record<string, string | number | readonly string[]>>,
+    { stallMs = DEFAULT_STALL_MS, onStall = () => raw.destroy() }: EventStreamOptions = {},
+  ) {
     this.#raw = raw
+    this.#stallMs = stallMs
+    this.#onStall = onStall
+    raw.on('error', () => {})
     raw.writeHead(200, {
       ...headers,
       'content-type': 'text/event-stream; charset=utf-8',
@@ -19,21 +45,21 @@ export class EventStream {
       'x-accel-buffering': 'no',
     })
     // A comment now and then keeps what is in between from ending a quiet connection.
-    this.#heartbeat = setInterval(() => void this.#write(': alive\n\n'), HEARTBEAT_MS)
-    raw.once('close', () => clearInterval(this.#heartbeat))
+    this.#heartbeat = setInterval(() => this.#write(': alive\n\n'), HEARTBEAT_MS)
+    raw.once('close', () => this.#stop())
   }
 
-  /** Bytes that the reader has not taken yet. */
+  /** Bytes that the system has not taken for the reader yet. */
   get pendingBytes(): number {
     return this.#raw.writableLength
   }
 
-  send(event: string, data: unknown, id?: string): Written {
-    const head = id === undefined ? '' : `id: ${id}\n`
-    return this.#write(`${head}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+  /** Sends an event. `onTaken` is called once the system has taken it for the reader: never, if he goes before. */
+  send(event: string, data: unknown, onTaken?: () => void): Written {
+    return this.#write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`, onTaken)
   }
 
-  /** Resolves when the reader has taken what is pending, or has gone. */
+  /** Resolves when the reader has taken what waits for him, or has gone. */
   drained(): Promise<void> {
     const raw = this.#raw
     if (raw.destroyed || !raw.writableNeedDrain) return Promise.resolve()
@@ -48,14 +74,39 @@ export class EventStream {
     })
   }
 
+  /** Ends the stream. A reader who does not take the rest in time is hung up on. */
   end(): void {
-    clearInterval(this.#heartbeat)
-    if (!this.#raw.writableEnded) this.#raw.end()
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#stop()
+    const raw = this.#raw
+    if (raw.destroyed) return
+    const linger = setTimeout(() => raw.destroy(), LINGER_MS)
+    raw.once('close', () => clearTimeout(linger))
+    raw.end(() => clearTimeout(linger))
   }
 
-  #write(text: string): Written {
+  #write(text: string, onTaken?: () => void): Written {
     const raw = this.#raw
-    if (raw.destroyed || raw.writableEnded) return 'closed'
-    return raw.write(text) ? 'flowing' : 'full'
+    if (this.#hasEnded || raw.destroyed) return 'closed'
+    this.#waiting++
+    this.#stall ??= setTimeout(this.#onStall, this.#stallMs)
+    const isFlowing = raw.write(text, (error) => {
+      this.#waiting--
+      if (this.#waiting > 0) this.#stall?.refresh()
+      else this.#stopStall()
+      if (error === undefined || error === null) onTaken?.()
+    })
+    return isFlowing ? 'flowing' : 'full'
+  }
+
+  #stop(): void {
+    clearInterval(this.#heartbeat)
+    this.#stopStall()
+  }
+
+  #stopStall(): void {
+    if (this.#stall !== null) clearTimeout(this.#stall)
+    this.#stall = null
   }
 }

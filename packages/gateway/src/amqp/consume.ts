@@ -1,0 +1,146 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Patience } from '../agents/patience.ts'
+import type { House } from '../house.ts'
+import type { ApiKey } from '../keys/key.ts'
+import { EventStream } from '../stream/sse.ts'
+import { StreamPermit } from '../stream/permit.ts'
+import { reachBroker, whoWasLost, type BrokerParts, type Reached } from './connect.ts'
+import { QueueStream, type Ending } from './consumer.ts'
+import { BrokerFailure, errorEvent } from './failure.ts'
+import type { AskedConsume } from './request.ts'
+
+/** The streams that this gateway serves, by their ids. */
+export type Streams = Map<string, QueueStream>
+
+interface Serving {
+  readonly house: House
+  readonly parts: BrokerParts
+  readonly streams: Streams
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly asked: AskedConsume
+}
+
+/**
+ * Serves a stream, from the first look at the broker to its last event. What goes wrong before there is a way to the broker is
+ * thrown, and answered as everywhere; from then on the answer is a stream, and failures are its events.
+ * @throws ApiError
+ */
+export async function consume(serving: Serving): Promise<void> {
+  const { house, request, reply } = serving
+  const key = request.apiKey as ApiKey
+  const permit = await StreamPermit.take(house.scheduler, key, request.decision)
+  try {
+    await house.workshop.work(reply, (signal) => serve(serving, key, permit, signal))
+  } finally {
+    // Its deadline frees it as well.
+    await permit.release().catch((error: unknown) => request.log.warn({ err: error }, 'permit'))
+  }
+}
+
+async function serve(
+  serving: Serving,
+  key: ApiKey,
+  permit: StreamPermit,
+  signal: AbortSignal,
+): Promise<void> {
+  const { house, parts, asked, reply, request } = serving
+  const patience = new Patience(asked.timeoutMs, signal)
+  const reached = await reachBroker(parts, asked, patience, signal)
+  reply.hijack()
+  const slow = { tell: (): void => {} }
+  const { slowReaderMs } = house.options
+  const events = new EventStream(reply.raw, headersOf(reply), {
+    stallMs: slowReaderMs,
+    onStall: () => slow.tell(),
+  })
+  house.metrics.streams.inc()
+  try {
+    const { result } = reached
+    if (result.kind === 'refused') {
+      count(serving, reached, result.failure)
+      return refuse(events, result.failure)
+    }
+    const { client } = result
+    const options = { keyId: key.id, client, events, asked }
+    const stream = new QueueStream({ ...options, maxMessageBytes: parts.maxMessageBytes })
+    slow.tell = () => stream.finish(slowReader(slowReaderMs))
+    permit.onLost = () => stream.finish(permitLost())
+    await follow(serving, stream, reached, patience, signal)
+    await client.leave()
+  } catch (error) {
+    // There is no status left to say it with: the reader sees a stream that breaks off.
+    request.log.error({ err: error }, 'a stream failed')
+    reply.raw.destroy()
+  } finally {
+    house.metrics.streams.dec()
+  }
+}
+
+async function follow(
+  serving: Serving,
+  stream: QueueStream,
+  reached: Reached,
+  patience: Patience,
+  signal: AbortSignal,
+): Promise<void> {
+  const { house, streams, request } = serving
+  const { picked, endpoint, result } = reached
+  const { closing } = house.workshop
+  const shutDown = (): void => stream.finish('shutdown')
+  const hangUp = (): void => stream.finish(closing.aborted ? 'shutdown' : 'gone')
+  signal.addEventListener('abort', hangUp, { once: true })
+  closing.addEventListener('abort', shutDown, { once: true })
+  if (signal.aborted) hangUp()
+  if (closing.aborted) shutDown()
+  streams.set(stream.id, stream)
+  try {
+    const { id, country = null } = picked.agent
+    let ending: Ending = await stream.run(
+      { agent: { id, country }, requestId: request.id },
+      patience,
+    )
+    const isCut = result.kind === 'open' && result.client.isCut
+    if (isCut && ending instanceof BrokerFailure) ending = await whoWasLost(endpoint, ending)
+    count(serving, reached, ending)
+    stream.close(ending)
+  } finally {
+    streams.delete(stream.id)
+    signal.removeEventListener('abort', hangUp)
+    closing.removeEventListener('abort', shutDown)
+  }
+}
+
+/** A stream counts once, when it ends: as failed only where a failure ended it. */
+function count({ house, request }: Serving, { picked }: Reached, ending: Ending): void {
+  const isFailure = ending instanceof BrokerFailure
+  const outcome = isFailure ? ending.code.toLowerCase() : 'ok'
+  house.metrics.outcomes.inc({ protocol: 'amqp', outcome })
+  const { id } = request.apiKey as ApiKey
+  const result = isFailure ? 'failed' : 'ok'
+  house.counters.add(id, 'amqp', result, picked.lease.domain, house.nowMs())
+}
+
+function refuse(events: EventStream, failure: BrokerFailure): void {
+  events.send('error', { ...errorEvent(failure), final: true })
+  events.send('end', { reason: 'error', messages: 0 })
+  events.end()
+}
+
+function slowReader(ms: number): BrokerFailure {
+  const message = `the reader took nothing of what is there for ${ms} ms`
+  return new BrokerFailure('SLOW_READER', message)
+}
+
+function permitLost(): BrokerFailure {
+  const message = 'as many streams and WebSockets are open as may be, and this one lost its place'
+  return new BrokerFailure('PERMIT_LOST', message)
+}
+
+function headersOf(reply: FastifyReply): Record<string, string | number | readonly string[]> {
+  const headers: Record<string, string | number | readonly string[]> = {}
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) headers[name] = value
+  }
+  return headers
+}
