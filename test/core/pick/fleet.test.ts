@@ -161,6 +161,18 @@ describe('a fleet', () => {
     ]).toEqual([0, 0, 0])
   })
 
+  test('puts an agent that comes twice in a large change, where its number has been at a place that is gone', () => {
+    const fleet = fleetOf([
+      { id: 'a', country: 'DE' },
+      { id: 'b', country: 'AT' },
+    ])
+    fleet.remove('a')
+    const twice = Array.from({ length: 600 }, (_, i) => ({ id: `c${i % 599}`, country: 'AT' }))
+    put(fleet, ...twice)
+    expect([fleet.size, fleet.up]).toEqual([600, 600])
+    expect(fleet.agents.get(fleet.find('c0'))).toBe(twice[599])
+  })
+
   test('gives the positions of those who left to those who come, so that it does not grow', () => {
     const fleet = fleetOf(Array.from({ length: 100 }, (_, i) => ({ id: `a${i}`, country: 'DE' })))
     const range = fleet.ranges.open(countryIndex('DE'))

@@ -154,7 +154,8 @@ export class Fleet {
       read += this.positionOf(NUMBERS[i])
     }
     for (let i = 0; i < ids.length; i++) {
-      if (NUMBERS[i] < 0) continue
+      // One that a change under way has numbered is not at a place yet.
+      if (NUMBERS[i] < 0 || this.positionOf(NUMBERS[i]) === NOWHERE) continue
       const { free, cell } = this.placeOf(NUMBERS[i])
       read += free + (cell === null || cell.parent === null ? 0 : cell.up + cell.parent.up)
       if (this.at(this.positionOf(NUMBERS[i])) >= 0 && this.isUp(NUMBERS[i])) read++
