@@ -113,3 +113,15 @@ test('fingerprints of a hundred thousand keys that differ little do not meet', (
   }
   expect(seen.size).toBe(100_000)
 })
+
+test('never gives the empty key a slot, though its tag is that of a key that is gone', () => {
+  const slots = new Slots()
+  const names = new SlotNames(slots, 7)
+  const key = 'xxxxX87[E'
+  expect(names.find(key, 0)).toBe(0)
+  const slot = slots.take()
+  names.add(slot, key)
+  expect(names.find(key, 0)).toBe(slot)
+  names.remove(slot)
+  expect(names.find('', 0)).toBe(0)
+})

@@ -63,6 +63,8 @@ export class SlotNames {
   }
 
   #seek(key: string): number {
+    // It is what slots without a key have, and the cache may still name one.
+    if (key === '') return 0
     const tag = tagOf(key)
     const near = this.#near
     const at = (tag >>> (32 - this.#nearBits)) << 2
