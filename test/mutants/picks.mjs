@@ -138,8 +138,8 @@ export const picks = [
   {
     name: 'session-of-the-seed',
     file: `${PICK}/walk.ts`,
-    find: 'random.start(session === -1 ? seed : session)',
-    replace: 'random.start(seed)',
+    find: 'const start = session === -1 ? seed : session',
+    replace: 'const start = seed',
     why: 'a session gets another agent with each pick',
     tests: ['test/properties/sessions.test.ts'],
   },
@@ -220,7 +220,7 @@ export const picks = [
   {
     name: 'second-walk-goes-on-with-the-numbers',
     file: `${PICK}/walk.ts`,
-    find: 'if (found === null) random.start(session === -1 ? seed : session)',
+    find: 'if (found === null) random.start(start)',
     replace: '',
     why: 'which agent a seed gives depends on what was asked before',
     tests: ['test/core/pick/walk.test.ts'],
