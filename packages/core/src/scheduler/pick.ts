@@ -24,6 +24,8 @@ import type { Views } from './views.ts'
 
 /** Tries of one pick: each but the first because the store knew better than the view. */
 const MOST_TRIES = 1000
+/** In place of a result: the attempt is to be tried once more. */
+const AGAIN = null
 
 /** Candidates that travel to an asynchronous store at once: where it turns the first down, it may give the next. */
 const CANDIDATES = 4
@@ -82,7 +84,15 @@ export class Picker<M extends Mode> {
     return result
   }
 
+  /** A loop, for a thousand tries that call one another would take most of the stack. */
   #try(attempt: Attempt): PickResult | Promise<PickResult> {
+    for (;;) {
+      const result = this.#tryOnce(attempt)
+      if (result !== AGAIN) return result
+    }
+  }
+
+  #tryOnce(attempt: Attempt): PickResult | Promise<PickResult> | typeof AGAIN {
     const choice = this.#attempts.choose(attempt, null)
     if (choice === null) return this.#refuse(attempt)
     const outlines = [this.#attempts.outline(attempt, choice)]
@@ -110,7 +120,8 @@ export class Picker<M extends Mode> {
     request: AcquireRequest,
     answer: Promise<Acquired>,
   ): Promise<PickResult> {
-    return this.#answer(attempt, outlines, request, await answer)
+    const result = this.#answer(attempt, outlines, request, await answer)
+    return result === AGAIN ? this.#try(attempt) : result
   }
 
   #answer(
@@ -118,7 +129,7 @@ export class Picker<M extends Mode> {
     outlines: readonly Outline[],
     request: AcquireRequest,
     answer: Acquired,
-  ): PickResult | Promise<PickResult> {
+  ): PickResult | Promise<PickResult> | typeof AGAIN {
     this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
     if (answer.kind === 'refused') return this.#tryAgain(attempt, request, answer)
     const outline = outlines[answer.index]
@@ -208,7 +219,7 @@ export class Picker<M extends Mode> {
     attempt: Attempt,
     request: AcquireRequest,
     answer: Refused,
-  ): PickResult | Promise<PickResult> {
+  ): PickResult | Promise<PickResult> | typeof AGAIN {
     const { view, nowMs } = attempt
     const { fleet, slots } = this.#roster
     const unexplained: string[] = []
@@ -219,14 +230,19 @@ export class Picker<M extends Mode> {
       else if (view.version === request.viewVersion) unexplained.push(agentId)
     })
     if (++attempt.tries >= MOST_TRIES) return this.#attempts.refusal(attempt)
-    const followed = this.#isAsync ? this.#roster.follow(nowMs) : undefined
-    return andThen(followed, () => {
-      // Of those that rest for all domains the fleet has learnt why by now.
-      const stillUp = unexplained.filter((id) => this.#isUp(id))
-      attempt.refused = [...attempt.refused, ...stillUp]
-      this.#attempts.renew(attempt)
+    if (!this.#isAsync) return this.#passOver(attempt, unexplained)
+    return andThen(this.#roster.follow(nowMs), () => {
+      this.#passOver(attempt, unexplained)
       return this.#try(attempt)
     })
+  }
+
+  /** Goes on without those that the store turned down: of those that rest for all domains the fleet has learnt why by now. */
+  #passOver(attempt: Attempt, unexplained: readonly string[]): typeof AGAIN {
+    const stillUp = unexplained.filter((id) => this.#isUp(id))
+    attempt.refused = [...attempt.refused, ...stillUp]
+    this.#attempts.renew(attempt)
+    return AGAIN
   }
 
   /** Before anything is refused, the store is asked once more: for slots given back, and an asynchronous one for all else. */
