@@ -268,10 +268,7 @@ function candidateOf(agent: Agent): Candidate {
   return { agentId: id, exit: exitOf(agent), maxConcurrency }
 }
 
-function leaseOf(
-  request: AcquireRequest,
-  answer: Extract<Acquired, { readonly kind: 'acquired' }>,
-): Lease {
+function leaseOf(request: AcquireRequest, answer: Given): Lease {
   const { leaseId, domain, deadlineMs, nowMs } = request
   const { agentId, exit } = request.candidates[answer.index]
   const { epoch, probe } = answer

@@ -30,7 +30,7 @@ export class Leases {
   /** The agent's earliest deadline; NaN (not known) once that lease has been freed, until a full agent asks. */
   readonly #earliestMs: number[] = []
   /** The agent that was last asked about, and its row (or -1): the next lease is mostly its. */
-  #asked = ''
+  #asked: string | null = null
   #askedRow = -1
 
   get size(): number {
@@ -96,7 +96,7 @@ export class Leases {
     domains[slot & IN_CHUNK] = undefined
     if (--this.#inFlight[row] === 0) {
       this.#agents.remove(row)
-      this.#asked = ''
+      this.#asked = null
     } else if (deadlineMs === this.#earliestMs[row]) this.#earliestMs[row] = NaN
   }
 
@@ -138,7 +138,7 @@ export class Leases {
 
   #addRow(agentId: string): number {
     const row = this.#agents.add(agentId)
-    this.#asked = ''
+    this.#asked = null
     this.#inFlight[row] = 0
     this.#earliestMs[row] = Infinity
     return row

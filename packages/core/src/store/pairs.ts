@@ -19,7 +19,7 @@ const SWEPT_FOR_ROOM = 65_536
 export const NOTHING: Changes = Object.freeze({
   version: 0,
   reset: false,
-  changes: [],
+  changes: Object.freeze([]),
   incident: null,
 })
 const NONE: Changes['changes'] = NOTHING.changes
