@@ -64,7 +64,7 @@ export class SlotNames {
 
   #seek(key: string): number {
     // It is what slots without a key have, and the cache may still name one.
-    if (key === '') return 0
+    if (key.length === 0) return 0
     const tag = tagOf(key)
     const near = this.#near
     const at = (tag >>> (32 - this.#nearBits)) << 2
