@@ -25,8 +25,8 @@ export class PositionSet extends Runs {
   }
 
   /** Adds a position of a country whose range is `rangeLength` long, or sets its instant. Answers whether it is new. */
-  put(position: number, atMs: number, rangeLength: number): boolean {
-    if (!this.set(position, atMs)) return false
+  put(position: number, atMs: number, rangeLength: number, nowMs: number): boolean {
+    if (!this.set(position, atMs, nowMs)) return false
     const country = position >>> COUNTRY_SHIFT
     if (this.#counts !== null) this.#counts.add(country, 1)
     else if (!this.isShort) this.#countAll()
