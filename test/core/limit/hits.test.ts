@@ -68,3 +68,27 @@ test('a log that is full because its quantum changes counts its oldest hit longe
   }
   expect(usedOf(limits, 'k', byQuantum[0], START_MS + 2 * windowMs + 11)).toBe(0)
 })
+
+test('a log that begins anew under a policy of another kind is kept as that one is', () => {
+  const counted = exact(300, 100)
+  const single = exact(10, 100)
+  for (const [first, then] of [
+    [counted, single],
+    [single, counted],
+  ]) {
+    const limits = new MemoryLimits()
+    const key = 'k'
+    for (const nowMs of [START_MS, START_MS + 1]) {
+      limits.consume({ key, policies: first, cost: 1, nowMs })
+    }
+    for (const [cost, nowMs] of [
+      [3, START_MS + 200],
+      [1, START_MS + 210],
+      [2, START_MS + 220],
+    ]) {
+      expect(limits.consume({ key, policies: then, cost, nowMs }).allowed).toBe(true)
+    }
+    const used = [299, 300, 310, 320].map((ms) => usedOf(limits, key, then, START_MS + ms))
+    expect(used).toEqual([6, 3, 2, 0])
+  }
+})

@@ -155,11 +155,18 @@ describe('ChangeLog', () => {
     expect(log.floor).toBe(2 * (3_000 - 1_024))
   })
 
+  it('keeps what has come back, however many have died since it was dead', () => {
+    const log = newLog()
+    let version = 0
+    log.set('back', null, ++version)
+    log.set('back', { key: 'back', n: 1 }, ++version)
+    for (let i = 0; i < 3_000; i++) log.set(`k${i}`, null, ++version)
+    expect([log.size, log.get('back')?.n]).toEqual([1, 1])
+    expect(changes(log, 0)[0]).toEqual(['back', 1])
+  })
+
   it('agrees with a list of changes', () => {
-    const change = fc.tuple(
-      fc.constantFrom('a', 'b', 'c', 'd'),
-      fc.option(fc.nat(9), { freq: 2 }),
-    )
+    const change = fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.option(fc.nat(9), { freq: 2 }))
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), fc.nat(60), (steps, since) => {
         const log = newLog()
