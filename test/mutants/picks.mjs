@@ -225,4 +225,20 @@ export const picks = [
     why: 'which agent a seed gives depends on what was asked before',
     tests: ['test/core/pick/walk.test.ts'],
   },
+  {
+    name: 'to-come-kept-as-due',
+    file: `${PICK}/runs.ts`,
+    find: 'Math.max(Math.min(this.firstAtMs, atMs), nowMs)',
+    replace: 'Math.min(this.firstAtMs, atMs)',
+    why: 'a refusal in a domain that was idle for weeks never ends',
+    tests: ['test/core/pick/runs.test.ts'],
+  },
+  {
+    name: 'numbered-before-placed',
+    file: `${PICK}/fleet.ts`,
+    find: ' || this.positionOf(NUMBERS[i]) === NOWHERE) continue',
+    replace: ') continue',
+    why: 'a bulk change that names an agent twice leaves the fleet half written',
+    tests: ['test/core/pick/fleet.test.ts'],
+  },
 ]
