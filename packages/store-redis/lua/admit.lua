@@ -21,7 +21,8 @@ local function read(before)
   local at = now('')
   for i = 1, count do
     local key, data = KEYS[before + i], held[before + i]
-    if written[key] then data = redis.call('GET', key) end
+    -- Nothing may be a key that is no string, which GET refuses, and so does the write of a lone one.
+    if written[key] or (count > 1 and not data) then data = redis.call('GET', key) end
     policies[i].data = data
     local last = data and log_last(data) or 0
     if last > at then at = last end

@@ -116,3 +116,19 @@ it('decides a plain call no earlier than the key was decided at, where the clock
   expect([second.atMs, other.atMs]).toEqual([START_MS, START_MS - 50])
   expect(third).toMatchObject({ allowed: false, atMs: START_MS, retryAfterMs: 100 })
 })
+
+it('leaves alone what somebody else keeps under a name of ours, as every other call does', async () => {
+  const exact = { kind: 'exact', limit: 2, windowMs: 100, quantumMs: 1 } as const
+  const one: ResolvedPolicy[] = [{ ...exact, name: 'a' }]
+  const both: ResolvedPolicy[] = [{ ...exact, name: 'b' }, ...one]
+  for (const policies of [one, both]) {
+    const run = runs++
+    const foreign = `${run}:{x}:${compile(one).suffixes[0]}`
+    await client.sadd(foreign, 'not a log')
+    const refused = expect.objectContaining({ message: expect.stringMatching('WRONGTYPE') })
+    await expect(admitAll(run, ['x'], policies, START_MS)).rejects.toEqual(refused)
+    expect(await client.keys(`${run}:*`)).toEqual([foreign])
+    expect(await client.smembers(foreign)).toEqual(['not a log'])
+    expect(await admitAll(run, ['y'], policies, START_MS)).toMatchObject([{ allowed: true }])
+  }
+})

@@ -171,7 +171,9 @@ local function log_add(key, data, used, dead, window, quantum, cost, now, slack)
   local at = effective(now, quantum)
   if used == 0 then
     local tail = struct.pack(TAIL, window, 0, cost, cost, now, at, at + window)
-    redis.call('SET', key, tail, 'PX', at + window - now + slack)
+    -- What was read by MGET shows nothing where the key is no string of ours: then it stays as it is.
+    local set = redis.call('SET', key, tail, 'PX', at + window - now + slack, data and 'XX' or 'NX')
+    if not set then error({ err = 'WRONGTYPE ' .. key .. ' holds something else' }) end
     return
   end
   local size = #data - TAIL_BYTES
