@@ -154,6 +154,23 @@ describe('bounds', () => {
     expect(consume(1_024, T + 10_000)).toMatchObject({ allowed: true })
   })
 
+  test('policy names: those that are only asked about take no place of those in use', () => {
+    for (const durability of ['sync', 'batched'] as const) {
+      const { store } = open({ durability })
+      const used = (name: string): number => store.usage('k', [exact(5, HOUR, name)], T)[0].used
+      const consume = (): unknown => {
+        const policies = [exact(5, HOUR, 'one'), exact(5, HOUR, 'two')]
+        return store.consume({ key: 'k', policies, cost: 1, nowMs: T })
+      }
+      consume()
+      store.ping?.()
+      for (let i = 0; i < 5_000; i++) expect(used(`p${i}`)).toBe(0)
+      consume()
+      consume()
+      expect([used('one'), used('two')]).toEqual([3, 3])
+    }
+  })
+
   test('maxIdempotencyRecords: a job that cannot be remembered does not start', () => {
     const { store, rows } = open({ maxIdempotencyRecords: 2 })
     const begin = (id: string, nowMs = T): unknown => {

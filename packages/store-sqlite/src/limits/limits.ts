@@ -54,6 +54,7 @@ export class Limits {
   /** Gives back `cost` in each policy where it still counts. Lanes give nothing back, for what is in them may be another key's. */
   refund(request: RefundRequest, nowMs: number): boolean {
     const { key, policies, cost, atMs, opId } = request
+    this.#windows.forgetNames()
     if (opId !== undefined) {
       const operation = this.#operations.find(key, opId, nowMs)
       if (operation === null || operation.verdict.atMs !== atMs || operation.cost < cost)
@@ -72,6 +73,7 @@ export class Limits {
   }
 
   usage(key: string, policies: readonly ResolvedPolicy[], nowMs: number): readonly Usage[] {
+    this.#windows.forgetNames()
     return policies.map((policy) => {
       const { counter } = this.#windows.find(this.#windows.of(policy), key, nowMs)
       const used = counter.used(policy, nowMs)
@@ -94,6 +96,7 @@ export class Limits {
 
   #decide(request: ConsumeRequest, nowMs: number, write: boolean): Verdict {
     const { key, policies, cost, permit, opId } = request
+    this.#windows.forgetNames()
     if (opId !== undefined) {
       const operation = this.#operations.find(key, opId, nowMs)
       if (operation !== null) return operation.verdict

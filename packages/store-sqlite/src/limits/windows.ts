@@ -13,10 +13,12 @@ const LANE_MASK = 0x03
 /** Rows looked at in passing for each that was written, and before a newcomer is sent to a lane. */
 const SWEPT_A_ROW = 2
 const SWEPT_FOR_ROOM = 64
-/** So much is read and added, in bytes as packed, before what was not looked at since is let go: twice as much is known at most. */
-const MOST_KNOWN_BYTES = 4_194_304
-const BYTES_A_ROW = 32
-const BYTES_A_HIT = 4
+/** So much is read and added before what was not looked at since is let go: twice as much is known at most. */
+const MOST_KNOWN_BYTES = 50_000_000
+/** Measured: a row with its first hit, and each hit more, which takes four bytes or so in the file. */
+const BYTES_A_ROW = 1_000
+const BYTES_A_HIT = 24
+const BYTES_A_PACKED = 6
 /** Policy names that are known, in use or only asked about. */
 const MOST_NAMES = 4_096
 
@@ -73,6 +75,13 @@ export class Windows implements Later {
 
   get waiting(): number {
     return this.#changed.length + this.#names.waiting
+  }
+
+  /** Before a call that looks at policies: lets go of names where there have been many, which may only have been asked about. */
+  forgetNames(): void {
+    if (this.#exact.size + this.#smooth.size < MOST_NAMES / 2 || this.waiting > 0) return
+    this.#exact.clear()
+    this.#smooth.clear()
   }
 
   /** What is known of a policy's rows. Exact and smooth ones of one name are strangers: one that changes its kind starts anew. */
@@ -132,9 +141,6 @@ export class Windows implements Later {
     this.#writeRows(nowMs)
     if (this.#due.isDue(nowMs)) this.#sweep(most, nowMs)
     this.#names.write()
-    if (this.#exact.size + this.#smooth.size < MOST_NAMES / 2) return
-    this.#exact.clear()
-    this.#smooth.clear()
   }
 
   drop(): void {
@@ -154,7 +160,7 @@ export class Windows implements Later {
     row.id = found === undefined ? 0 : found[0]
     row.counter.load(found === undefined ? null : found[1])
     row.stamp = this.#connection.stamp
-    if (found !== undefined) this.#knownBytes += found[1].length
+    if (found !== undefined) this.#knownBytes += found[1].length * BYTES_A_PACKED
   }
 
   #lane(rows: Rows, hashed: Buffer, nowMs: number): Row {
