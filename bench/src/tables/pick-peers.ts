@@ -57,9 +57,14 @@ interface Searching {
 }
 
 /** The nearest agent that a filter lets through. */
-function filteredSearch(size: number, exclusion: Exclusion): Case<Searching> {
+export function filteredSearch(
+  size: number,
+  exclusion: Exclusion,
+  name = 'geokdbush',
+  most = 1,
+): Case<Searching> {
   return {
-    name: 'geokdbush',
+    name,
     kind: 'peer',
     note: 'over kdbush, with a filter on an array of what is excluded',
     async setup() {
@@ -77,7 +82,7 @@ function filteredSearch(size: number, exclusion: Exclusion): Case<Searching> {
     run(state) {
       const { around, index, excluded, places } = state
       const [lat, lon] = places[state.next++ & (places.length - 1)]
-      const [at] = around(index, lon, lat, 1, Infinity, (each) => excluded[each] === 0)
+      const [at] = around(index, lon, lat, most, Infinity, (each) => excluded[each] === 0)
       if (at === undefined || excluded[at] === 1) state.wrong++
       else state.found++
     },
