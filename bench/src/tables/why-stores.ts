@@ -1,5 +1,6 @@
 import { memoryStore } from '@ostler/core'
-import type { Case, Figure, Gauge, Table } from '../case.ts'
+import { sqliteStore } from '@ostler/store-sqlite'
+import type { Case, Figure, Gauge, Kind, Table } from '../case.ts'
 import { benchClock } from '../rig/fleet.ts'
 import { connected } from '../rig/redis.ts'
 import { evalsha, redisOstler } from './redis-admit.ts'
@@ -7,13 +8,13 @@ import type { RedisLoad } from './redis-callers.ts'
 import { redisLimiters } from './redis-limiters.ts'
 import { picks } from './redis-pick.ts'
 import { admitting, batched, upsert } from './sqlite.ts'
-import { sqliteStore } from '@ostler/store-sqlite'
 
 // Experiments that show what keeps the stores from what was promised of them: bench/src/report/reasons.ts names them.
 
 const ALONE: RedisLoad = { inFlight: 1, calls: 1 }
 const MANY: RedisLoad = { inFlight: 256, calls: 4 }
-const MEASURED_CALLS = 8_192
+const ALONE_CALLS = 1_024
+const MANY_CALLS = 8_192
 const UPSERT = 'a bare upsert'
 
 export const whyStoreTables: readonly Table[] = [
@@ -23,12 +24,14 @@ export const whyStoreTables: readonly Table[] = [
       "What each call costs the server in scripts (INFO commandstats), and this process (its time on the processor, the library's and ioredis'): alone, and with 256 in flight.",
     needs: 'redis',
     full: true,
-    gauges: [ALONE, MANY].flatMap((load) => [
-      serverTime(redisOstler(load), load, 'ostler, admit'),
-      serverTime(picks(load), load, 'ostler, pick'),
-      serverTime(evalsha(load), load),
-      ...redisLimiters(load).map((peer) => serverTime(peer, load)),
-    ]),
+    gauges: [
+      shares('ours on Redis', 'ours', (load) => [
+        { ...redisOstler(load), name: 'ostler, admit' },
+        { ...picks(load), name: 'ostler, pick' },
+      ]),
+      shares('the floor on Redis', 'floor', (load) => [evalsha(load)]),
+      shares('peers on Redis', 'peer', (load) => redisLimiters(load)),
+    ],
     bounds: [],
   },
   {
@@ -73,40 +76,48 @@ export const whyStoreTables: readonly Table[] = [
   },
 ]
 
-function serverTime(one: Case, load: RedisLoad, name: string = one.name): Gauge {
-  const called = load.inFlight === 1 ? `${name}, alone` : `${name}, ${load.inFlight} in flight`
+function shares(name: string, kind: Kind, casesOf: (load: RedisLoad) => readonly Case[]): Gauge {
   return {
-    name: called,
-    kind: one.kind,
-    ...(one.note !== undefined && { note: one.note }),
+    name,
+    kind,
     async measure(): Promise<readonly Figure[]> {
-      const { ops = 1 } = one
-      const rounds = Math.ceil(MEASURED_CALLS / ops / (load.inFlight === 1 ? 4 : 1))
-      const client = await connected()
-      const state = await one.setup()
-      let cpuUs = 0
-      let serverUs = 0
-      for (let round = 0; round < 2 * rounds; round++) {
-        await one.before?.(state)
-        const isMeasured = round >= rounds
-        if (isMeasured) await client.config('RESETSTAT')
-        const cpu = process.cpuUsage()
-        await one.run(state)
-        const { user, system } = process.cpuUsage(cpu)
-        if (!isMeasured) continue
-        cpuUs += user + system
-        serverUs += scriptUs(await client.info('commandstats'))
+      const figures: Figure[] = []
+      for (const load of [ALONE, MANY]) {
+        for (const one of casesOf(load)) figures.push(...(await sharesOf(one, load)))
       }
-      one.validate(state)
-      await one.close?.(state)
-      client.disconnect()
-      const each = 1_000 / (rounds * ops)
-      return [
-        { name: `${called}: server`, unit: 'ns', value: serverUs * each },
-        { name: `${called}: client`, unit: 'ns', value: cpuUs * each },
-      ]
+      return figures
     },
   }
+}
+
+/** Nanoseconds for each call: of the server, in scripts, and of this process. */
+async function sharesOf(one: Case, { inFlight }: RedisLoad): Promise<readonly Figure[]> {
+  const { ops = 1 } = one
+  const rounds = Math.ceil((inFlight === 1 ? ALONE_CALLS : MANY_CALLS) / ops)
+  const client = await connected()
+  const state = await one.setup()
+  let cpuUs = 0
+  let serverUs = 0
+  for (let round = -rounds; round < rounds; round++) {
+    await one.before?.(state)
+    await client.config('RESETSTAT')
+    const cpu = process.cpuUsage()
+    await one.run(state)
+    const { user, system } = process.cpuUsage(cpu)
+    // What comes first warms up.
+    if (round < 0) continue
+    cpuUs += user + system
+    serverUs += scriptUs(await client.info('commandstats'))
+  }
+  one.validate(state)
+  await one.close?.(state)
+  client.disconnect()
+  const each = 1_000 / (rounds * ops)
+  const called = inFlight === 1 ? `${one.name}, alone` : `${one.name}, ${inFlight} in flight`
+  return [
+    { name: `${called}: server`, unit: 'ns', value: serverUs * each },
+    { name: `${called}: client`, unit: 'ns', value: cpuUs * each },
+  ]
 }
 
 /** Microseconds in scripts, since the statistics were reset. */
