@@ -77,11 +77,18 @@ export class Windows implements Later {
     return this.#changed.length + this.#names.waiting
   }
 
-  /** Before a call that looks at policies: lets go of names where there have been many, which may only have been asked about. */
+  /**
+   * Before a call that looks at policies: lets go of names where there have been many, which may only have been asked about. What is
+   * to be written stays known.
+   */
   forgetNames(): void {
-    if (this.#exact.size + this.#smooth.size < MOST_NAMES / 2 || this.waiting > 0) return
-    this.#exact.clear()
-    this.#smooth.clear()
+    if (this.#exact.size + this.#smooth.size < MOST_NAMES / 2) return
+    const written = new Set(this.#changedOf)
+    for (const all of [this.#exact, this.#smooth]) {
+      for (const [name, rows] of all) {
+        if (!written.has(rows) && !this.#names.isWaiting(rows)) all.delete(name)
+      }
+    }
   }
 
   /** What is known of a policy's rows. Exact and smooth ones of one name are strangers: one that changes its kind starts anew. */

@@ -1,0 +1,173 @@
+// Bugs planted into what the stores on SQLite and Redis know in memory, put off, and send together.
+
+const SQLITE = 'packages/store-sqlite/src'
+const REDIS = 'packages/store-redis'
+const shared = ['test/stores/sqlite/shared.test.ts', 'test/stores/sqlite/twin.test.ts']
+const bounds = ['test/stores/sqlite/bounds.test.ts', 'test/stores/sqlite/twin.test.ts']
+const batches = ['test/stores/sqlite/lost.test.ts']
+const leases = ['test/stores/sqlite/leases.test.ts']
+const plain = ['test/stores/redis/limits-plain.test.ts']
+const engine = ['test/stores/redis/engine.test.ts']
+
+export const stores = [
+  {
+    name: 'sqlite-known-rows-unasked',
+    file: `${SQLITE}/limits/windows.ts`,
+    find: '(row.stamp === this.#connection.stamp && row.counter.idleMs > nowMs)',
+    replace: '(row.stamp > 0 && row.counter.idleMs > nowMs)',
+    why: 'what another process has admitted is not seen, and admitted again',
+    tests: shared,
+  },
+  {
+    name: 'sqlite-others-unheard',
+    file: `${SQLITE}/file/connection.ts`,
+    find: '    this.#othersAtMs = performance.now()\n    this.stamp++',
+    replace: '    this.#othersAtMs = performance.now()',
+    why: 'nothing that another process writes is ever heard of',
+    tests: shared,
+  },
+  {
+    name: 'sqlite-idle-rows-trusted',
+    file: `${SQLITE}/limits/windows.ts`,
+    find: '(row.stamp === this.#connection.stamp && row.counter.idleMs > nowMs)',
+    replace: 'row.stamp === this.#connection.stamp',
+    why: 'a row that has been swept is updated where it is not, and its hits are lost',
+    tests: bounds,
+  },
+  {
+    name: 'sqlite-names-forgotten-unwritten',
+    file: `${SQLITE}/limits/windows.ts`,
+    find: 'if (!written.has(rows) && !this.#names.isWaiting(rows)) all.delete(name)',
+    replace: 'all.delete(name)',
+    why: 'what a batch has yet to write is read anew from the file, and lost',
+    tests: bounds,
+  },
+  {
+    name: 'sqlite-savepoint-before-later',
+    file: `${SQLITE}/file/connection.ts`,
+    find: '    this.#writeLater()\n    this.#savepoint.run()',
+    replace: '    this.#savepoint.run()',
+    why: 'a decision that is undone in a batch takes those before it along',
+    tests: [...batches, ...shared],
+  },
+  {
+    name: 'sqlite-rollback-keeps-rows',
+    file: `${SQLITE}/file/connection.ts`,
+    find: '    for (const rows of this.later) rows.drop()\n',
+    replace: '',
+    why: 'what a lost batch had decided is written by the next one',
+    tests: batches,
+  },
+  {
+    name: 'sqlite-batch-without-end',
+    file: `${SQLITE}/file/transactions.ts`,
+    find: 'if (batched && connection.waiting >= MOST_WAITING) this.flush()',
+    replace: '',
+    why: 'a batch grows with no bound but its time, and its end stalls the caller',
+    tests: batches,
+  },
+  {
+    name: 'sqlite-lost-versions-owned',
+    file: `${SQLITE}/file/transactions.ts`,
+    find: 'if (count > 0) this.#connection.versions.disown()',
+    replace: 'if (count > 0) this.#connection.versions.told(0)',
+    why: 'views that have seen a lost batch take what comes after for known',
+    tests: batches,
+  },
+  {
+    name: 'sqlite-log-gap-unseen',
+    file: `${SQLITE}/health/leases.ts`,
+    find: 'else if (isFirst && n !== last) return false',
+    replace: '',
+    why: 'leases that came and went while a process slept stay out, or unknown, for it',
+    tests: leases,
+  },
+  {
+    name: 'sqlite-open-leases-tidied',
+    file: `${SQLITE}/health/leases.ts`,
+    find: 'if (lease !== undefined) this.#add(lease)',
+    replace: '',
+    why: 'a lease that is out is deleted with the front of the log',
+    tests: leases,
+  },
+  {
+    name: 'sqlite-lease-ends-unwritten',
+    file: `${SQLITE}/health/leases.ts`,
+    find: 'if (n > 0) this.#ended.push(n)',
+    replace: '',
+    why: 'others never hear that a lease has come back: its agent stays busy for them',
+    tests: leases,
+  },
+  {
+    name: 'sqlite-sums-from-nothing',
+    file: `${SQLITE}/limits/log.ts`,
+    find: '    this.dropped = this.#before(live)\n',
+    replace: '',
+    why: 'hits that have expired go on counting',
+    tests: ['test/stores/sqlite/log.test.ts'],
+  },
+  {
+    name: 'redis-second-call-blind',
+    file: `${REDIS}/lua/admit.lua`,
+    find: 'if written[key] or (count > 1 and not data) then',
+    replace: 'if count > 1 and not data then',
+    why: 'calls of one key in one script each find it as it was before: too many are admitted',
+    tests: plain,
+  },
+  {
+    name: 'redis-foreign-key-under-two',
+    file: `${REDIS}/lua/admit.lua`,
+    find: 'if written[key] or (count > 1 and not data) then',
+    replace: 'if written[key] then',
+    why: 'a call that fails for one policy has been counted in another',
+    tests: plain,
+  },
+  {
+    name: 'redis-foreign-key-overwritten',
+    file: `${REDIS}/lua/lib/window.lua`,
+    find: ", data and 'XX' or 'NX')",
+    replace: ')',
+    why: 'what somebody else keeps under the name is gone',
+    tests: plain,
+  },
+  {
+    name: 'redis-denials-outlive-admission',
+    file: `${REDIS}/src/consume.ts`,
+    find: 'if (allowed && write) denials.forget(digest)',
+    replace: '',
+    why: "another tier's denial is repeated though the key has changed since",
+    tests: ['test/stores/redis/limits-denials.test.ts'],
+  },
+  {
+    name: 'redis-no-bound-on-waiting',
+    file: `${REDIS}/src/engine.ts`,
+    find: 'if (budget.size + this.#unsent >= MOST_WAITING) {',
+    replace: 'if (budget.size + this.#unsent < 0) {',
+    why: 'while Redis is silent, calls pile up without end',
+    tests: engine,
+  },
+  {
+    name: 'redis-unsent-uncounted',
+    file: `${REDIS}/src/engine.ts`,
+    find: 'if (budget.size + this.#unsent >= MOST_WAITING) {',
+    replace: 'if (budget.size >= MOST_WAITING) {',
+    why: 'any number of calls of one turn pass the bound',
+    tests: engine,
+  },
+  {
+    name: 'redis-scripts-not-brought',
+    file: `${REDIS}/src/sender.ts`,
+    find: 'if (!moved && !isNoScript(error)) throw error',
+    replace: 'if (!moved) throw error',
+    why: 'after a restart of the server every call fails',
+    tests: engine,
+  },
+  {
+    name: 'redis-late-answers-weigh-twice',
+    file: `${REDIS}/src/sender.ts`,
+    find: '      const reply = await this.#run(batch)\n      if (batch.expired) return\n',
+    replace: '      const reply = await this.#run(batch)\n',
+    why: 'an answer after the budget takes calls off the bound that are not on it any more',
+    tests: engine,
+  },
+]
