@@ -162,12 +162,4 @@ export const stores = [
     why: 'after a restart of the server every call fails',
     tests: engine,
   },
-  {
-    name: 'redis-late-answers-weigh-twice',
-    file: `${REDIS}/src/sender.ts`,
-    find: '      const reply = await this.#run(batch)\n      if (batch.expired) return\n',
-    replace: '      const reply = await this.#run(batch)\n',
-    why: 'an answer after the budget takes calls off the bound that are not on it any more',
-    tests: engine,
-  },
 ]

@@ -92,6 +92,24 @@ describe('flood-bound', () => {
     expect(rows()['windows']).toBeLessThanOrEqual(10)
   })
 
+  test('a key whose row was deleted in passing has another one', () => {
+    const path = freshPath()
+    const [store, other] = [1, 2].map(() => stores.open({ path }))
+    const consume = (key: string, nowMs: number): unknown =>
+      store.consume({ key, policies: [exact(5)], cost: 1, nowMs })
+    const used = (key: string, nowMs: number): number[] =>
+      [store, other].map((each) => each.usage(key, [exact(5)], nowMs)[0].used)
+    consume('a', T)
+    const laterMs = T + 10_000
+    consume('b', laterMs)
+    expect(inspect(path).rows['windows']).toBe(1)
+    consume('a', laterMs)
+    expect([used('a', laterMs), used('b', laterMs)]).toEqual([
+      [1, 1],
+      [1, 1],
+    ])
+  })
+
   test('a lane gives nothing back, and forgets after its longest window', () => {
     const { store } = open({ maxKeys: 1 })
     const call = { key: 'lane', policies: [exact(1)], cost: 1, nowMs: T }
@@ -165,6 +183,10 @@ describe('bounds', () => {
       consume()
       for (let i = 0; i < 5_000; i++) expect(used(`p${i}`)).toBe(0)
       consume()
+      // Many at once, and no time for the batch to end: what it has yet to write stays known.
+      const many = Array.from({ length: 3_000 }, (_, i) => exact(5, HOUR, `q${i}`))
+      store.usage('k', many, T)
+      expect([used('one'), used('two')]).toEqual([2, 2])
       consume()
       expect([used('one'), used('two')]).toEqual([3, 3])
     }

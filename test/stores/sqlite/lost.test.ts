@@ -59,6 +59,20 @@ test('batched: says how many decisions are lost, and that views must start anew'
   expect(consume(store)).toBe(true)
 })
 
+test('what was decided in memory alone is gone with its batch', () => {
+  const path = freshPath()
+  const filler = stores.open({ path, ...options })
+  fill(filler)
+  filler.close()
+  const store = stores.open({ path, ...options, durability: 'batched' })
+  const keys = Array.from({ length: 20_000 }, (_, i) => `k${i}`)
+  expect(() => keys.forEach((key) => consume(store, key))).toThrow(/decisions .* are lost: .* full/)
+  const known = keys.map((key) => used(store, key))
+  store.close()
+  const other = stores.open({ path })
+  expect(known).toEqual(keys.map((key) => used(other, key)))
+})
+
 test('a decision that is refused within a batch is undone by itself', () => {
   const path = freshPath()
   const store = stores.open({ path, durability: 'batched', maxAgents: 1 })
