@@ -16,6 +16,7 @@ export const stallTables: readonly Table[] = [
     about:
       'Each call is timed by itself. Of each: as the caller felt it, and what the garbage collector took aside.',
     heavy: true,
+    full: true,
     gauges: [
       gauge({ 'growth of the limiter': growthOfLimiter }),
       exclusionsGauge(),
