@@ -8,8 +8,8 @@ import { hashed } from './keys.ts'
 import type { Compiled } from './policies.ts'
 import { defineScript, type Script } from './scripts.ts'
 
-/** Plain calls under exact policies, as nearly all are; and any others. */
-export const ADMIT: Script = defineScript('admit', ['window', 'policies', 'verdict'])
+/** Plain calls under one exact policy, as nearly all are; and any others. */
+export const ADMIT: Script = defineScript('admit', ['window', 'verdict'])
 export const CONSUME: Script = defineScript('consume', [
   'digits',
   'window',
@@ -72,7 +72,7 @@ export class ConsumeCall implements Call {
   }
 }
 
-/** What a call says beside its keys: nothing where it is counted, of cost 1, by the server's time and under exact policies alone. */
+/** What a call says beside its keys: nothing where it is counted, of cost 1, by the server's time and under one exact policy alone. */
 export function argumentsOf(
   request: ConsumeRequest,
   compiled: Compiled,
@@ -80,7 +80,7 @@ export function argumentsOf(
   write: boolean,
 ): readonly string[] {
   const { cost, permit, opId } = request
-  const usual = given === '' && write && cost === 1 && compiled.allExact
+  const usual = given === '' && write && cost === 1 && compiled.isOneExact
   if (usual && permit === undefined && opId === undefined) return NO_ARGS
   const counted = [given, write ? '1' : '0', String(cost)]
   const held =

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 
 /** The most keys whose names are remembered: twice this many, for they are forgotten by half. */
-const MOST_RECENT = 25_000
+const MOST_RECENT = 500
 
 /** What is known of a limited key. */
 export interface KeyNames {

@@ -1,5 +1,5 @@
 -- What a call of a limited key is answered: 36 bytes: what binds (the policy's index from 0 on, or
--- as below), wait, remaining, reset and instant. Needs window, policies.
+-- as below), wait, remaining, reset and instant. Needs window.
 local VERDICT = '<i4dddd'
 local NO_LIMIT = 2147483647
 local PERMITS = -1
