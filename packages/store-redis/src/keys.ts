@@ -1,10 +1,13 @@
+// hot path: every admission is sent under a name that is made, or found again, here.
+
 import { hash } from 'node:crypto'
 
-/** The most keys whose names are remembered: twice this many, for they are forgotten by half. */
-const MOST_RECENT = 500
+/** Keys whose names are remembered, a power of two: each key has one place among them. */
+const PLACES = 1_024
 
 /** What is known of a limited key. */
 export interface KeyNames {
+  readonly key: string
   readonly digest: string
   /** What all names of the key begin with. */
   readonly head: string
@@ -23,12 +26,13 @@ export class Keys {
   /** Where changes are published. */
   readonly channel: string
   readonly #prefix: string
-  /** Those asked for since the others were, and the others: these make room. */
-  #recent = new Map<string, KeyNames>()
-  #others = new Map<string, KeyNames>()
+  /** What all names of limited keys begin with. */
+  readonly #limits: string
+  readonly #known: (KeyNames | undefined)[] = Array.from({ length: PLACES })
 
   constructor(prefix: string) {
     this.#prefix = prefix
+    this.#limits = `${prefix}:{`
     this.channel = `${prefix}:changes`
   }
 
@@ -42,24 +46,23 @@ export class Keys {
     return `${this.#prefix}:{health}:${rest}`
   }
 
-  /** What is known of a limited key. Remembers the last few. O(1) */
+  /** What is known of a limited key. Remembers the last ones, but two of one place in turn. O(1) */
   of(key: string): KeyNames {
-    let known = this.#recent.get(key)
-    if (known !== undefined) return known
-    known = this.#others.get(key) ?? this.#made(key)
-    if (this.#recent.size >= MOST_RECENT) {
-      this.#others = this.#recent
-      this.#recent = new Map()
-    }
-    this.#recent.set(key, known)
-    return known
+    const place = placeOf(key)
+    const known = this.#known[place]
+    if (known !== undefined && known.key === key) return known
+    const digest = hashed(key)
+    const head = `${this.#limits}${digest}}:`
+    return (this.#known[place] = { key, digest, head, suffixes: NONE, names: NONE })
   }
 
   /** The names of a key that end in some suffixes. Remembers the last ones. O(suffixes) */
   named(known: KeyNames, suffixes: readonly string[]): readonly string[] {
     if (known.suffixes === suffixes) return known.names
+    const { head } = known
     known.suffixes = suffixes
-    known.names = suffixes.map((suffix) => known.head + suffix)
+    known.names =
+      suffixes.length === 1 ? [head + suffixes[0]] : suffixes.map((suffix) => head + suffix)
     return known.names
   }
 
@@ -67,11 +70,14 @@ export class Keys {
   digest(key: string): string {
     return this.of(key).digest
   }
+}
 
-  #made(key: string): KeyNames {
-    const digest = hashed(key)
-    return { digest, head: this.limit(digest, ''), suffixes: NONE, names: NONE }
-  }
+/** Where a key is remembered, by some of its characters: a map's lookup costs more than the digest that it saves. */
+function placeOf(key: string): number {
+  const last = key.length - 1
+  const middle = last >> 1
+  const ends = key.charCodeAt(last) * 31 + key.charCodeAt(last - 1)
+  return ((ends * 31 + key.charCodeAt(middle)) * 31 + key.length) & (PLACES - 1)
 }
 
 /** 128 bits of a text's SHA-256, in base64url. */

@@ -1,6 +1,13 @@
 // hot path: admissions pass here; what is known of their keys and policies is looked up, not made.
 
-import type { ConsumeRequest, RefundRequest, ResolvedPolicy, Usage, Verdict } from '@ostler/core'
+import type {
+  ConsumeRequest,
+  OstlerError,
+  RefundRequest,
+  ResolvedPolicy,
+  Usage,
+  Verdict,
+} from '@ostler/core'
 import { ADMIT, CONSUME, ConsumeCall, ConsumeRoute, argumentsOf } from './consume.ts'
 import type { Denials } from './denials.ts'
 import type { Engine } from './engine.ts'
@@ -100,14 +107,13 @@ export class RedisLimits {
       if (denial !== null) return Promise.resolve(denial)
       mark = denials.mark(digest)
     }
-    return new Promise((resolve, reject) => {
-      const keys = this.#keysOf(request, known, compiled)
-      const { digest } = known
-      const args = argumentsOf(request, compiled, given, write)
-      const call = new ConsumeCall(request, digest, keys, args, mark, resolve, reject)
-      const routes = this.#routesOf(compiled)
-      this.#engine.ask(args.length === 0 ? routes.plain : routes.other, call)
-    })
+    const verdict = new Promise<Verdict>(takeEnds)
+    const keys = this.#keysOf(request, known, compiled)
+    const args = argumentsOf(request, compiled, given, write)
+    const call = new ConsumeCall(request, known.digest, keys, args, mark, resolveTaken, rejectTaken)
+    const routes = this.#routesOf(compiled)
+    this.#engine.ask(args.length === 0 ? routes.plain : routes.other, call)
+    return verdict
   }
 
   #keysOf(request: ConsumeRequest, known: KeyNames, compiled: Compiled): readonly string[] {
@@ -140,6 +146,15 @@ export class RedisLimits {
     this.#engine.check()
     return answer
   }
+}
+
+let resolveTaken: (verdict: Verdict) => void
+let rejectTaken: (error: OstlerError) => void
+
+/** What makes a promise: one function for all of them, for each would else have one made. */
+function takeEnds(resolve: (verdict: Verdict) => void, reject: (error: unknown) => void): void {
+  resolveTaken = resolve
+  rejectTaken = reject
 }
 
 /** Whether a call brings a name of its own: what it comes to depends on more than its policies. */

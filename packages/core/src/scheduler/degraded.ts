@@ -120,6 +120,24 @@ export class Fallback<M extends Mode> implements Store<M> {
     )
   }
 
+  /** `consume`, and what `next` makes of its verdict: each admission passes here, so it makes one promise for both. */
+  consumeThen<T>(request: ConsumeRequest, next: (verdict: Verdict) => T): T | Promise<T> {
+    if (this.#circuit.isOpen) return andThen(this.consume(request), next)
+    const instead = (error: unknown): T => next(this.#consumedLocally(request, error))
+    try {
+      const answer = this.#store.consume(request)
+      return answer instanceof Promise ? answer.then(next, instead) : next(answer)
+    } catch (error) {
+      return this.#value(() => instead(error)) as T | Promise<T>
+    }
+  }
+
+  #consumedLocally(request: ConsumeRequest, error: unknown): Verdict {
+    this.#circuit.failed(error)
+    this.#decidedLocally++
+    return this.#shares.consume(request, true)
+  }
+
   peek(request: ConsumeRequest): Result<M, Verdict> {
     return this.#ask(
       () => this.#store.peek(request),
