@@ -51,7 +51,10 @@ local function decide_rest()
       verdicts[last_verdict] = pack(VERDICT, 0, wait, 0, reset, at)
     else
       local hit, live = at - at % quantum + quantum - 1, size / ENTRY_BYTES - dead
-      if used == 0 or hit < newest or dead > MOST_DEAD + live / 4 or live + 2 > MOST_ENTRIES then
+      if used == 0 then
+        until_ms = kept_until(hit, window)
+        call('SET', key, pack(TAIL, window, 0, 1, 1, at, hit, until_ms), 'PX', until_ms - at + slack)
+      elseif hit < newest or dead > MOST_DEAD + live / 4 or live + 2 > MOST_ENTRIES then
         log_add(key, data, used, dead, window, quantum, 1, at, slack)
       else
         if until_ms < hit + window then

@@ -15,6 +15,13 @@ local slack, channel = tonumber(ARGV[1]), ARGV[2]
 local policies = policies_of(ARGV, 4, tonumber(ARGV[3]))
 local count = #policies
 
+-- Whether an answer binds more than the ones before: a denial
+-- by how long it lasts (-1: for ever), else the least left.
+local function binds(wait, remaining, worst, least)
+  if wait == 0 then return worst == 0 and remaining < least end
+  return worst ~= -1 and (wait == -1 or wait > worst)
+end
+
 -- The verdict of an admitted operation, where it is still remembered. It is kept as
 -- 'until cost limit remaining reset at policy'.
 local function op_verdict(key, at)

@@ -9,13 +9,6 @@ local FAILED = -3
 -- The operation is a repeated one: its text is the name of what bound, its wait the limit.
 local REPEATED = -4
 
--- binds(wait, remaining, worst, least): whether an answer binds more than the ones before: a denial
--- by how long it lasts (-1: for ever), else the least left.
-local function binds(wait, remaining, worst, least)
-  if wait == 0 then return worst == 0 and remaining < least end
-  return worst ~= -1 and (wait == -1 or wait > worst)
-end
-
 -- tell_shorter(channel, key): the hits of a key count for a shorter time than before, so a denial may
 -- end earlier than it said.
 local function tell_shorter(channel, key)
