@@ -32,6 +32,7 @@ const VERDICT_BYTES = 36
 const MOST_TOGETHER = 32
 
 const NO_ARGS: readonly string[] = []
+const NO_KEYS: readonly string[] = []
 
 /** A call of `lua/admit.lua` or `lua/consume.lua`, until it has its verdict. */
 export class ConsumeCall implements Call {
@@ -96,7 +97,6 @@ export class ConsumeRoute implements Route<ConsumeCall> {
   readonly script: Script
   readonly most: number = MOST_TOGETHER
   readonly bytes = true
-  readonly keys: readonly string[] = []
   readonly #compiled: Compiled
   readonly #head: readonly string[]
   readonly #denials: Denials | null
@@ -114,6 +114,10 @@ export class ConsumeRoute implements Route<ConsumeCall> {
     this.#compiled = compiled
     this.#head = [slack, channel, String(compiled.names.length), ...compiled.args]
     this.#denials = denials
+  }
+
+  sharedKeys(): readonly string[] {
+    return NO_KEYS
   }
 
   addArguments(all: (string | number)[], calls: readonly ConsumeCall[]): void {
