@@ -156,16 +156,19 @@ export class ConsumeRoute implements Route<ConsumeCall> {
   }
 
   #remember(denials: Denials, call: ConsumeCall, verdict: Verdict, sentMs: number): void {
-    const { digest, mark, given, write } = call
+    const { digest, mark, given, write, request } = call
     const { allowed, retryAfterMs, atMs } = verdict
     // Another tier's denial of the same key may end at another time now.
     if (allowed && write) denials.forget(digest)
     if (allowed || mark === null || retryAfterMs < 0) return
     const { text } = this.#compiled
-    if (given !== '') return denials.keep(digest, text, verdict, mark, atMs, atMs + retryAfterMs)
+    const { key } = request
+    if (given !== '') {
+      return denials.keep(key, digest, text, verdict, mark, atMs, atMs + retryAfterMs)
+    }
     // The server decided after `sentMs`; its clock may run a little faster than ours.
     const untilMs = sentMs + retryAfterMs * 0.999 - 2
-    denials.keep(digest, text, verdict, mark, performance.now(), untilMs)
+    denials.keep(key, digest, text, verdict, mark, performance.now(), untilMs)
   }
 }
 

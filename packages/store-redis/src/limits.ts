@@ -1,4 +1,4 @@
-// hot path: admissions pass here; what is known of their keys and policies is looked up, not made.
+// hot path: admissions pass here; what is known of their policies is looked up, not made.
 
 import type {
   ConsumeRequest,
@@ -11,7 +11,7 @@ import type {
 import { ADMIT, CONSUME, ConsumeCall, ConsumeRoute, argumentsOf } from './consume.ts'
 import type { Denials } from './denials.ts'
 import type { Engine } from './engine.ts'
-import { hashed, type KeyNames, type Keys } from './keys.ts'
+import { hashed, type Keys } from './keys.ts'
 import { compile, type Compiled } from './policies.ts'
 import { Driven } from './driven.ts'
 
@@ -93,14 +93,14 @@ export class RedisLimits {
   }
 
   #decide(request: ConsumeRequest, write: boolean): Promise<Verdict> {
-    const known = this.#keys.of(request.key)
+    const { key } = request
     const compiled = compile(request.policies)
     const given = this.#engine.given(request.nowMs)
-    let mark: number | null = null
     const denials = this.#denials
+    const digest = denials?.digestOf(key) ?? this.#keys.digest(key)
+    let mark: number | null = null
     if (denials !== null && request.cost === 1 && !isNamed(request)) {
       this.#engine.check()
-      const { digest } = known
       const denial = denials.knows(digest)
         ? denials.find(digest, compiled.text, reading(given))
         : null
@@ -108,23 +108,22 @@ export class RedisLimits {
       mark = denials.mark(digest)
     }
     const verdict = new Promise<Verdict>(takeEnds)
-    const keys = this.#keysOf(request, known, compiled)
+    const keys = this.#keysOf(request, digest, compiled)
     const args = argumentsOf(request, compiled, given, write)
-    const call = new ConsumeCall(request, known.digest, keys, args, mark, resolveTaken, rejectTaken)
+    const call = new ConsumeCall(request, digest, keys, args, mark, resolveTaken, rejectTaken)
     const routes = this.#routesOf(compiled)
     this.#engine.ask(args.length === 0 ? routes.plain : routes.other, call)
     return verdict
   }
 
-  #keysOf(request: ConsumeRequest, known: KeyNames, compiled: Compiled): readonly string[] {
+  #keysOf(request: ConsumeRequest, digest: string, { suffixes }: Compiled): readonly string[] {
     const { permit, opId } = request
-    const names = this.#keys.named(known, compiled.suffixes)
-    if (names.length > 0 && !isNamed(request)) return names
-    const keys = [...names]
-    if (permit !== undefined) keys.push(`${known.head}p`)
-    if (opId !== undefined) keys.push(`${known.head}o:${hashed(opId)}`)
+    const keys: string[] = []
+    for (const suffix of suffixes) keys.push(this.#keys.limit(digest, suffix))
+    if (permit !== undefined) keys.push(this.#keys.limit(digest, 'p'))
+    if (opId !== undefined) keys.push(this.#keys.limit(digest, `o:${hashed(opId)}`))
     // A Cluster finds the node by a key.
-    if (keys.length === 0) keys.push(`${known.head}p`)
+    if (keys.length === 0) keys.push(this.#keys.limit(digest, 'p'))
     return keys
   }
 

@@ -275,9 +275,9 @@ describe('remembered denials', () => {
 
   it('are of at most so many keys, the least recently used going first', () => {
     const denials = new Denials(2, true)
-    for (const key of ['a', 'b']) denials.keep(key, 'p', verdict, denials.mark(key), 0, 4_000)
+    for (const key of ['a', 'b']) denials.keep(key, key, 'p', verdict, denials.mark(key), 0, 4_000)
     denials.find('a', 'p', 10)
-    denials.keep('c', 'p', verdict, denials.mark('c'), 0, 4_000)
+    denials.keep('c', 'c', 'p', verdict, denials.mark('c'), 0, 4_000)
     const known = ['a', 'b', 'c'].map((key) => denials.find(key, 'p', 10) !== null)
     expect(known).toEqual([true, false, true])
   })
@@ -286,14 +286,22 @@ describe('remembered denials', () => {
     const denials = new Denials(2, true)
     const mark = denials.mark('a')
     denials.forget('a')
-    denials.keep('a', 'p', verdict, mark, 0, 4_000)
+    denials.keep('a', 'a', 'p', verdict, mark, 0, 4_000)
     expect(denials.find('a', 'p', 10)).toBeNull()
   })
 
   it('end when they can, and after five seconds at the latest', () => {
     const denials = new Denials(2, true)
-    denials.keep('a', 'p', verdict, denials.mark('a'), 100, 3_990)
-    denials.keep('b', 'p', { ...verdict, retryAfterMs: 60_000 }, denials.mark('b'), 100, 60_000)
+    denials.keep('a', 'a', 'p', verdict, denials.mark('a'), 100, 3_990)
+    denials.keep(
+      'b',
+      'b',
+      'p',
+      { ...verdict, retryAfterMs: 60_000 },
+      denials.mark('b'),
+      100,
+      60_000,
+    )
     expect(denials.find('a', 'p', 3_989)).toMatchObject({ atMs: 4_889, retryAfterMs: 111 })
     expect(denials.find('a', 'p', 3_990)).toBeNull()
     expect(denials.find('b', 'p', 5_099)).toMatchObject({ atMs: 5_999, retryAfterMs: 55_001 })
@@ -303,10 +311,10 @@ describe('remembered denials', () => {
 
   it('are none while changes go unheard', () => {
     const denials = new Denials(2, true)
-    denials.keep('a', 'p', verdict, denials.mark('a'), 0, 4_000)
+    denials.keep('a', 'a', 'p', verdict, denials.mark('a'), 0, 4_000)
     denials.active = false
     expect(denials.find('a', 'p', 10)).toBeNull()
-    denials.keep('a', 'p', verdict, denials.mark('a'), 0, 4_000)
+    denials.keep('a', 'a', 'p', verdict, denials.mark('a'), 0, 4_000)
     expect(denials.find('a', 'p', 10)).toBeNull()
   })
 })
