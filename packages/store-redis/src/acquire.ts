@@ -96,7 +96,7 @@ export class AcquireRoute implements Route<AcquireCall> {
     const { calls } = batch
     const [serverMs, fleetVersion] = told
     for (let i = 0; i < calls.length; i++) {
-      const answer = told[i + 2] as AcquireAnswer | Failed
+      const answer = told[i + 2]
       if (typeof answer !== 'number' && answer[0] === 2) {
         calls[i].fail(batch.failureOf(answer[1]))
       } else calls[i].answer(answer, fleetVersion)

@@ -56,7 +56,7 @@ async function acquire({ store }: HealthHalf, wanted: Pick, deadlineMs: number):
 
 /** What is noted of a domain's leases, and how many it was ever given. */
 async function noted(prefix: string, domain: string): Promise<unknown> {
-  const leases = await redis.zrange(`${prefix}:{health}:i:${domain}`, 0, -1)
+  const leases = await redis.zrange(`${prefix}:{health}:i:${domain}`, '0', '-1')
   const given = await redis.hget(`${prefix}:{health}:m:${domain}`, 'n')
   const ttlMs = await redis.pttl(`${prefix}:{health}:i:${domain}`)
   return { leases: leases.sort(), given, goesByItself: leases.length === 0 || ttlMs > 0 }

@@ -70,11 +70,8 @@ export class Admission<M extends Mode> {
       return decision
     }
     const fallback = this.#fallback
-    const decided =
-      fallback === null
-        ? andThen(this.#store.consume(consume), told)
-        : fallback.consumeThen(consume, told)
-    return decided as Result<M, Decision>
+    if (fallback !== null) return fallback.consumeThen(consume, told)
+    return andThen(this.#store.consume(consume), told) as Result<M, Decision>
   }
 
   peek(request: AdmitRequest): Result<M, Decision> {
