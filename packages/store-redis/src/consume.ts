@@ -73,15 +73,14 @@ export class ConsumeCall implements Call {
   }
 }
 
-/** What a call says beside its keys: nothing where it is counted, of cost 1, by the server's time and under one exact policy alone. */
+/** What a call says beside its keys: nothing where it is plain, which is counted, of cost 1, by the server's time. */
 export function argumentsOf(
   request: ConsumeRequest,
-  compiled: Compiled,
   given: string,
   write: boolean,
 ): readonly string[] {
   const { cost, permit, opId } = request
-  const usual = given === '' && write && cost === 1 && compiled.isOneExact
+  const usual = given === '' && write && cost === 1
   if (usual && permit === undefined && opId === undefined) return NO_ARGS
   const counted = [given, write ? '1' : '0', String(cost)]
   const held =
@@ -104,12 +103,13 @@ export class ConsumeRoute implements Route<ConsumeCall> {
   /** `slack`: what TTLs get on top; `channel`: where changes are told. */
   constructor(
     script: Script,
+    isPlain: boolean,
     compiled: Compiled,
     slack: string,
     channel: string,
     denials: Denials | null,
   ) {
-    this.id = `${script.sha} ${compiled.text}`
+    this.id = `${script.sha} ${isPlain} ${compiled.text}`
     this.script = script
     this.#compiled = compiled
     this.#head = [slack, channel, String(compiled.names.length), ...compiled.args]

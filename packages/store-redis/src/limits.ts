@@ -109,7 +109,7 @@ export class RedisLimits {
     }
     const verdict = new Promise<Verdict>(takeEnds)
     const keys = this.#keysOf(request, digest, compiled)
-    const args = argumentsOf(request, compiled, given, write)
+    const args = argumentsOf(request, given, write)
     const call = new ConsumeCall(request, digest, keys, args, mark, resolveTaken, rejectTaken)
     const routes = this.#routesOf(compiled)
     this.#engine.ask(args.length === 0 ? routes.plain : routes.other, call)
@@ -131,9 +131,10 @@ export class RedisLimits {
     let routes = this.#routes.get(compiled)
     if (routes === undefined) {
       const [slack, { channel }, denials] = [this.#slack, this.#keys, this.#denials]
+      const plain = compiled.isOneExact ? ADMIT : CONSUME
       routes = {
-        plain: new ConsumeRoute(ADMIT, compiled, slack, channel, denials),
-        other: new ConsumeRoute(CONSUME, compiled, slack, channel, denials),
+        plain: new ConsumeRoute(plain, true, compiled, slack, channel, denials),
+        other: new ConsumeRoute(CONSUME, false, compiled, slack, channel, denials),
       }
       this.#routes.set(compiled, routes)
     }

@@ -5,7 +5,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { MemoryLimits } from '../../../packages/core/src/store/memory-limits.ts'
 import { Batch } from '../../../packages/store-redis/src/call.ts'
 import { Link } from '../../../packages/store-redis/src/client.ts'
-import { ADMIT, ConsumeCall, ConsumeRoute } from '../../../packages/store-redis/src/consume.ts'
+import {
+  ADMIT,
+  CONSUME,
+  ConsumeCall,
+  ConsumeRoute,
+} from '../../../packages/store-redis/src/consume.ts'
 import { compile } from '../../../packages/store-redis/src/policies.ts'
 import { seed } from '../../properties/replay.ts'
 import { startRedis, type RedisServer } from '../../servers/redis.ts'
@@ -28,11 +33,8 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** `lua/admit.lua` goes by the server's clock: here by the last of its arguments. */
-const AT_AN_INSTANT = ADMIT.text.replace(
-  'local server_ms = 0',
-  'local server_ms = tonumber(ARGV[#ARGV])',
-)
+/** Plain calls go by the server's clock: here by what is taken from the end of a script's arguments. */
+const AT_AN_INSTANT = 'local server_ms = tonumber(table.remove(ARGV))'
 
 /** Has all keys admitted by one EVAL, at an instant. */
 async function admitAll(
@@ -42,7 +44,8 @@ async function admitAll(
   nowMs: number,
 ): Promise<Verdict[]> {
   const compiled = compile(policies)
-  const route = new ConsumeRoute(ADMIT, compiled, '1000', 'changes', null)
+  const script = compiled.isOneExact ? ADMIT : CONSUME
+  const route = new ConsumeRoute(script, true, compiled, '1000', 'changes', null)
   const batch = new Batch(route, link, false, 1_000)
   const verdicts: Verdict[] = []
   for (const key of keys) {
@@ -54,32 +57,36 @@ async function admitAll(
     }
     batch.calls.push(new ConsumeCall(request, key, names, [], null, answer, fail))
   }
-  const reply = await client.callBuffer('eval', [...batch.command(AT_AN_INSTANT), nowMs])
+  const text = script.text.replace('local server_ms = 0', AT_AN_INSTANT)
+  const reply = await client.callBuffer('eval', [...batch.command(text), nowMs])
   expect(route.answer(reply, batch)).toBe(nowMs)
   return verdicts
 }
 
-const policy: fc.Arbitrary<ResolvedPolicy> = fc
-  .record({
-    limit: fc.oneof(fc.integer({ min: 0, max: 8 }), fc.constantFrom(40, 400)),
-    windowMs: fc.constantFrom(1, 10, 100, 997),
-    quantumMs: fc.constantFrom(1, 1, 5, 100),
-  })
-  .map(({ limit, windowMs, quantumMs }) => {
-    return { kind: 'exact', name: 'a', limit, windowMs, quantumMs: Math.min(windowMs, quantumMs) }
-  })
+const policy = (name: string): fc.Arbitrary<ResolvedPolicy> =>
+  fc
+    .record({
+      limit: fc.oneof(fc.integer({ min: 0, max: 8 }), fc.constantFrom(40, 400)),
+      windowMs: fc.constantFrom(1, 10, 100, 997),
+      quantumMs: fc.constantFrom(1, 1, 5, 100),
+    })
+    .map(({ limit, windowMs, quantumMs }) => {
+      return { kind: 'exact', name, limit, windowMs, quantumMs: Math.min(windowMs, quantumMs) }
+    })
 
-/** Some ms later, so many calls at once by one of the policies, on few keys. */
+const lists = fc.oneof(fc.tuple(policy('a')), fc.tuple(policy('a'), policy('b')))
+
+/** Some ms later, so many calls at once by one of the lists of policies, on few keys. */
 const step = fc.record({
   passMs: fc.oneof(fc.nat(12), fc.constantFrom(90, 500, 1_000)),
   keys: fc.array(fc.constantFrom('x', 'y', 'z'), { minLength: 1, maxLength: 32, size: 'max' }),
-  which: fc.nat(2),
+  list: fc.nat(2),
 })
 
 it('admits plain calls as the memory store does, several of one key in one script too', async () => {
   let denied = 0
   const trace = fc.tuple(
-    fc.array(policy, { minLength: 3, maxLength: 3 }),
+    fc.array(lists, { minLength: 3, maxLength: 3 }),
     fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }),
   )
   await fc.assert(
@@ -87,11 +94,11 @@ it('admits plain calls as the memory store does, several of one key in one scrip
       const memory = new MemoryLimits()
       const run = runs++
       let nowMs = START_MS
-      for (const { passMs, keys, which } of steps) {
+      for (const { passMs, keys, list } of steps) {
         nowMs += passMs
-        const verdicts = await admitAll(run, keys, [policies[which]], nowMs)
+        const verdicts = await admitAll(run, keys, policies[list], nowMs)
         const expected = keys.map((key) =>
-          memory.consume({ key, policies: [policies[which]], cost: 1, nowMs }),
+          memory.consume({ key, policies: policies[list], cost: 1, nowMs }),
         )
         expect(verdicts).toEqual(expected)
         denied += verdicts.filter(({ allowed }) => !allowed).length
