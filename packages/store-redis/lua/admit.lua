@@ -53,7 +53,11 @@ local function decide_rest()
       local hit, live = at - at % quantum + quantum - 1, size / ENTRY_BYTES - dead
       if used == 0 then
         until_ms = kept_until(hit, window)
-        call('SET', key, pack(TAIL, window, 0, 1, 1, at, hit, until_ms), 'PX', until_ms - at + slack)
+        local tail, keep_ms = pack(TAIL, window, 0, 1, 1, at, hit, until_ms), until_ms - at + slack
+        -- To MGET there is nothing where the key is no string of ours: then it stays as it is.
+        if not call('SET', key, tail, 'PX', keep_ms, data and 'XX' or 'NX') then
+          error({ err = 'WRONGTYPE ' .. key .. ' holds something else' })
+        end
       elseif hit < newest or dead > MOST_DEAD + live / 4 or live + 2 > MOST_ENTRIES then
         log_add(key, data, used, dead, window, quantum, 1, at, slack)
       else
