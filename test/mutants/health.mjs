@@ -122,8 +122,8 @@ export const health = [
   {
     name: 'lease-slot-never-freed',
     file: `${STORE}/leases.ts`,
-    find: 'if (--this.#inFlight[row] === 0)',
-    replace: 'if (this.#inFlight[row] === 0)',
+    find: '    this.#open.remove(slot)\n',
+    replace: '',
     why: 'agents fill up until no slot is left',
     tests,
   },

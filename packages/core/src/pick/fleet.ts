@@ -214,7 +214,7 @@ export class Fleet {
   #find(id: string, hash: number): number {
     const ids = this.#ids
     for (let agent = ids.first(hash); agent >= 0; agent = ids.next(agent)) {
-      if (ids.hashOf(agent) === hash && this.agents.get(agent)?.id === id) return agent
+      if (ids.isOf(agent, hash) && this.agents.get(agent)?.id === id) return agent
     }
     return -1
   }

@@ -55,7 +55,7 @@ export class Slots {
 
   /** Frees slots whose deadline has passed: at most `budget` an instant. */
   expire(nowMs: number, budget: number): void {
-    while (this.#holdEnds.firstAtMs <= nowMs) this.#letGo(this.#holdEnds.first)
+    if (this.#holds.size > 0) this.#letGoOfEnded(nowMs)
     if (this.#expiredAtMs === nowMs && budget !== Infinity) return
     this.#expiredAtMs = nowMs
     for (let i = 0; i < budget && this.isDue(nowMs); i++) this.#free(this.#leases.deadlines.first)
@@ -63,7 +63,7 @@ export class Slots {
 
   /** Whether some slot's deadline has passed. */
   isDue(nowMs: number): boolean {
-    return this.#leases.deadlines.firstAtMs <= nowMs
+    return this.#leases.deadlines.isDue(nowMs)
   }
 
   /**
@@ -147,6 +147,10 @@ export class Slots {
       const agent = this.#leases.ownerOf(handle)
       return agent === NONE || visit(agent, atMs)
     })
+  }
+
+  #letGoOfEnded(nowMs: number): void {
+    while (this.#holdEnds.firstAtMs <= nowMs) this.#letGo(this.#holdEnds.first)
   }
 
   #letGo(agent: number): void {

@@ -1,7 +1,9 @@
 // hot path: every dispatch begins with a pick. On a synchronous store none of this makes a closure or a promise.
 
 import type { HealthPolicy } from '../health/record.ts'
-import { DEFAULT_CONCURRENCY, exitOf, type Agent } from '../pick/agent.ts'
+import { DEFAULT_CONCURRENCY, exitOf, type Agent, type StoredAgent } from '../pick/agent.ts'
+import { distanceTo } from '../pick/query.ts'
+import { nameOf } from '../pick/steps.ts'
 import type {
   Acquired,
   AcquireRequest,
@@ -95,12 +97,44 @@ export class Picker<M extends Mode> {
   #tryOnce(attempt: Attempt): PickResult | Promise<PickResult> | typeof AGAIN {
     const choice = this.#attempts.choose(attempt, null)
     if (choice === null) return this.#refuse(attempt)
-    const outlines = [this.#attempts.outline(attempt, choice)]
-    if (this.#isAsync) this.#addOthers(attempt, outlines)
-    const candidates = [candidateOf(outlines[0].agent)]
-    for (let i = 1; i < outlines.length; i++) candidates.push(candidateOf(outlines[i].agent))
-    const { plan, nowMs, view } = attempt
-    const request: AcquireRequest = {
+    if (this.#isAsync) return this.#tryLater(attempt, this.#attempts.outline(attempt, choice))
+    const { fleet } = this.#roster
+    const agent = fleet.agents.get(choice.agent) as StoredAgent
+    const request = this.#requestOf(attempt, [candidateOf(agent)])
+    const answer = this.#store.acquire(request) as Acquired
+    this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
+    if (answer.kind === 'refused') return this.#tryAgain(attempt, request, answer)
+    if (this.#roster.differs(answer.fleetVersion)) {
+      return this.#takeIfUp(attempt, this.#attempts.outline(attempt, choice), request, answer)
+    }
+    const distanceKm = distanceTo(fleet, attempt.query, choice.agent)
+    const locality = nameOf(fleet, choice.step)
+    return this.#take(attempt, request, answer, agent, choice.agent, distanceKm, locality)
+  }
+
+  /** By the time that an asynchronous store answers, the fleet may be another: what is said of an agent is said now. */
+  async #tryLater(attempt: Attempt, first: Outline): Promise<PickResult> {
+    const outlines = [first]
+    this.#addOthers(attempt, outlines)
+    const request = this.#requestOf(
+      attempt,
+      outlines.map(({ agent }) => candidateOf(agent)),
+    )
+    const answer = await this.#store.acquire(request)
+    this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
+    if (answer.kind === 'refused') {
+      const result = this.#tryAgain(attempt, request, answer)
+      return result === AGAIN ? this.#try(attempt) : result
+    }
+    const outline = outlines[answer.index]
+    if (this.#roster.differs(answer.fleetVersion)) {
+      return this.#takeIfUp(attempt, outline, request, answer)
+    }
+    return this.#takeOutlined(attempt, outline, request, answer)
+  }
+
+  #requestOf({ plan, nowMs, view }: Attempt, candidates: readonly Candidate[]): AcquireRequest {
+    return {
       domain: plan.domain,
       candidates,
       leaseId: this.#nextId(),
@@ -109,35 +143,18 @@ export class Picker<M extends Mode> {
       viewVersion: view.version,
       health: this.#health,
     }
-    const answer = this.#store.acquire(request)
-    if (answer instanceof Promise) return this.#answerLater(attempt, outlines, request, answer)
-    return this.#answer(attempt, outlines, request, answer as Acquired)
   }
 
-  async #answerLater(
+  /** The store knows a newer fleet. */
+  #takeIfUp(
     attempt: Attempt,
-    outlines: readonly Outline[],
+    outline: Outline,
     request: AcquireRequest,
-    answer: Promise<Acquired>,
-  ): Promise<PickResult> {
-    const result = this.#answer(attempt, outlines, request, await answer)
-    return result === AGAIN ? this.#try(attempt) : result
-  }
-
-  #answer(
-    attempt: Attempt,
-    outlines: readonly Outline[],
-    request: AcquireRequest,
-    answer: Acquired,
-  ): PickResult | Promise<PickResult> | typeof AGAIN {
-    this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
-    if (answer.kind === 'refused') return this.#tryAgain(attempt, request, answer)
-    const outline = outlines[answer.index]
-    if (!this.#roster.differs(answer.fleetVersion))
-      return this.#take(attempt, outline, request, answer)
+    answer: Given,
+  ): PickResult | Promise<PickResult> {
     return andThen(this.#roster.follow(attempt.nowMs), () =>
       this.#isUp(outline.agent.id)
-        ? this.#take(attempt, outline, request, answer)
+        ? this.#takeOutlined(attempt, outline, request, answer)
         : this.#giveBack(attempt, request, answer),
     )
   }
@@ -187,17 +204,34 @@ export class Picker<M extends Mode> {
     })
   }
 
-  #take(attempt: Attempt, outline: Outline, request: AcquireRequest, answer: Given): Picked {
-    const { view, nowMs } = attempt
-    const { agent, distanceKm, locality } = outline
+  #takeOutlined(
+    attempt: Attempt,
+    { agent, number, distanceKm, locality }: Outline,
+    request: AcquireRequest,
+    answer: Given,
+  ): Picked {
+    // While an asynchronous store answered, the agent may have left, or another have taken its number.
+    const { fleet } = this.#roster
+    const stays = fleet.agents.get(number)?.id === agent.id
+    const numberNow = stays ? number : fleet.find(agent.id)
+    return this.#take(attempt, request, answer, agent, numberNow, distanceKm, locality)
+  }
+
+  /** `number`: the agent's, or -1 where it has left. */
+  #take(
+    { view, nowMs }: Attempt,
+    request: AcquireRequest,
+    answer: Given,
+    agent: StoredAgent,
+    number: number,
+    distanceKm: number | null,
+    locality: string,
+  ): Picked {
     const lease = leaseOf(request, answer)
     this.#throttle.took(lease.domain, lease.id, lease.deadlineMs, nowMs)
     view.sinceProbe = answer.probe ? 0 : view.sinceProbe + 1
-    // While an asynchronous store answered, the agent may have left, or another have taken its number.
-    const { fleet, slots } = this.#roster
-    const stays = fleet.agents.get(outline.number)?.id === lease.agentId
-    const number = stays ? outline.number : fleet.find(lease.agentId)
     if (number !== -1) {
+      const { fleet, slots } = this.#roster
       slots.open(lease.id, number, lease.deadlineMs)
       fleet.loads.setPicked(number, ++this.#picks, nowMs)
     }

@@ -116,7 +116,7 @@ export class ChangeLog<T extends object> {
   #find(key: string, hash: number): number {
     const table = this.#table
     for (let entry = table.first(hash); entry >= 0; entry = table.next(entry)) {
-      if (table.hashOf(entry) === hash && this.#keyAt(entry) === key) return entry
+      if (table.isOf(entry, hash) && this.#keyAt(entry) === key) return entry
     }
     return -1
   }
