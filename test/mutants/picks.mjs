@@ -57,9 +57,9 @@ export const picks = [
   },
   {
     name: 'two-choices-picks-the-worse',
-    file: `${PICK}/draw.ts`,
-    find: 'loadOfFirst < loadOfSecond ||',
-    replace: 'loadOfFirst > loadOfSecond ||',
+    file: `${PICK}/loads.ts`,
+    find: 'return load < otherLoad',
+    replace: 'return load > otherLoad',
     why: 'the busier of two agents gets the work',
     tests,
   },

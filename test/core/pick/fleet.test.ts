@@ -146,7 +146,7 @@ describe('a fleet', () => {
     const fleet = fleetOf([{ id: 'a', country: 'DE' }])
     const agent = fleet.find('a')
     fleet.loads.addInFlight(agent, 2)
-    fleet.loads.setLatency(agent, 80)
+    fleet.loads.addLatency(agent, 80)
     put(fleet, { id: 'a', country: 'FR', weight: 3, maxConcurrency: 7 })
     expect(fleet.find('a')).toBe(agent)
     expect([fleet.loads.inFlight(agent), fleet.loads.latencyMs(agent)]).toEqual([2, 80])

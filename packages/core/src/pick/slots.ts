@@ -47,9 +47,23 @@ export class Slots {
     this.review(agent)
   }
 
-  /** Frees a slot and answers its agent; -1 where the lease holds none any more, or its agent is gone. */
-  close(leaseId: string): number {
-    const handle = this.#leases.find(leaseId)
+  /** Where a lease's slot is kept, or -1; it may be given to `close`. */
+  find(leaseId: string): number {
+    return this.#leases.find(leaseId)
+  }
+
+  /** The agent of a slot that `find` has just found; -1 where it is gone. */
+  agentOf(handle: number): number {
+    return this.#leases.ownerOf(handle)
+  }
+
+  /**
+   * Frees a slot and answers its agent; -1 where the lease holds none any more, or its agent is gone. Who has found the slot
+   * before spares looking for it, unless it has been freed since.
+   */
+  close(leaseId: string, likely: number = NONE): number {
+    const isThere = likely !== NONE && this.#leases.idOf(likely) === leaseId
+    const handle = isThere ? likely : this.#leases.find(leaseId)
     return handle === NONE ? NONE : this.#free(handle)
   }
 

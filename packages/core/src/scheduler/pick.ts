@@ -228,7 +228,9 @@ export class Picker<M extends Mode> {
     locality: string,
   ): Picked {
     const lease = leaseOf(request, answer)
-    this.#throttle.took(lease.domain, lease.id, lease.deadlineMs, nowMs)
+    if (this.#throttle.isOn) {
+      this.#throttle.took(lease.domain, lease.id, lease.deadlineMs, nowMs)
+    }
     view.sinceProbe = answer.probe ? 0 : view.sinceProbe + 1
     if (number !== -1) {
       const { fleet, slots } = this.#roster

@@ -34,13 +34,19 @@ export class Domains {
   readonly #byHandle: (Domain | undefined)[] = []
   readonly #free: number[] = []
   #cursor = 0
+  /** The domain that was asked for last: one request asks for the same one several times. */
+  #last: Domain | undefined = undefined
 
   get size(): number {
     return this.#byName.size
   }
 
   get(name: string): Domain | undefined {
-    return this.#byName.get(name)
+    const last = this.#last
+    if (last !== undefined && last.name === name) return last
+    const domain = this.#byName.get(name)
+    if (domain !== undefined) this.#last = domain
+    return domain
   }
 
   at(handle: number): Domain {
@@ -78,6 +84,7 @@ export class Domains {
       this.#byHandle[domain.handle] = undefined
       this.#free.push(domain.handle)
       this.#byName.delete(domain.name)
+      this.#last = undefined
     }
   }
 }
