@@ -100,6 +100,10 @@ export class Picker<M extends Mode> {
     if (this.#isAsync) return this.#tryLater(attempt, this.#attempts.outline(attempt, choice))
     const { fleet } = this.#roster
     const agent = fleet.agents.get(choice.agent) as StoredAgent
+    // Out of a million agents each of what is read of one is a cache miss: all of it is asked for before any is waited for.
+    fleet.ahead = agent.id.length
+    const distanceKm = distanceTo(fleet, attempt.query, choice.agent)
+    const locality = nameOf(fleet, choice.step)
     const request = this.#requestOf(attempt, [candidateOf(agent)])
     const answer = this.#store.acquire(request) as Acquired
     this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
@@ -107,8 +111,6 @@ export class Picker<M extends Mode> {
     if (this.#roster.differs(answer.fleetVersion)) {
       return this.#takeIfUp(attempt, this.#attempts.outline(attempt, choice), request, answer)
     }
-    const distanceKm = distanceTo(fleet, attempt.query, choice.agent)
-    const locality = nameOf(fleet, choice.step)
     return this.#take(attempt, request, answer, agent, choice.agent, distanceKm, locality)
   }
 
