@@ -177,8 +177,7 @@ export class Draw {
     const { excluded } = this.#view as View<unknown>
     const { upByCountry } = this.#fleet
     const country = excluded.countryOutside(upByCountry, k)
-    const before = upByCountry.below(country) - excluded.countBelow(country)
-    return this.#healthy(country, 0, k - before)
+    return this.#healthy(country, 0, upByCountry.rest)
   }
 
   /** The k-th healthy agent of a country from a position on. */

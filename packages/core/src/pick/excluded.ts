@@ -64,13 +64,7 @@ export class PositionSet extends Runs {
     return this.shortBelow((country + 1) * 0x1000000, from, this.size) - from
   }
 
-  /** How many are in the countries below one. */
-  countBelow(country: number): number {
-    if (this.#counts !== null) return this.#counts.below(country)
-    return this.size === 0 ? 0 : this.shortBelow(country * 0x1000000, 0, this.size)
-  }
-
-  /** The country of the k-th (from 0) that `all` counts and this set has not. */
+  /** The country of the k-th (from 0) that `all` counts and this set has not; sets the rest of `all`. */
   countryOutside(all: CountryCounts, k: number): number {
     if (this.#counts !== null || this.size === 0) return all.countryOf(k, this.#counts)
     let country = 0
@@ -88,6 +82,7 @@ export class PositionSet extends Runs {
         country += step
       }
     }
+    all.rest = rest
     return country
   }
 

@@ -190,7 +190,7 @@ export class Fleet {
 
   /** Agents whose rest is over are up again: at most `budget` an instant. */
   wake(nowMs: number, budget: number): void {
-    if (this.#wokenAtMs === nowMs && budget !== Infinity) return
+    if (this.resting.size === 0 || (this.#wokenAtMs === nowMs && budget !== Infinity)) return
     this.#wokenAtMs = nowMs
     for (let i = 0; i < budget && this.isDue(nowMs); i++) {
       const agent = this.resting.first

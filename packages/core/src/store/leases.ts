@@ -23,6 +23,9 @@ export class Leases {
   readonly #open = new OpenLeases()
   /** What was answered, by lease. */
   readonly #chunks: Chunk[] = []
+  /** The agent that was last asked about, and its owner: the next lease is mostly its. */
+  #asked = ''
+  #askedOwner = hashOf('') & 0x7fff_ffff
 
   get size(): number {
     return this.#open.size
@@ -58,7 +61,7 @@ export class Leases {
     index: number,
     probe: boolean,
   ): void {
-    const slot = this.#open.add(id, ownerOf(agentId), deadlineMs)
+    const slot = this.#open.add(id, this.#ownerOf(agentId), deadlineMs)
     if (slot >>> CHUNK_BITS === this.#chunks.length) {
       this.#chunks.push({
         domains: [],
@@ -93,7 +96,7 @@ export class Leases {
 
   /** 0 when the agent has a free slot of `maxConcurrency`; else the instant from which it has, if nothing else happens. */
   busyUntilMs(agentId: string, maxConcurrency: number, nowMs: number): number {
-    const owner = ownerOf(agentId)
+    const owner = this.#ownerOf(agentId)
     if (this.#open.mostOf(owner) < maxConcurrency) return 0
     const deadlines = this.#deadlinesOf(agentId, owner, nowMs)
     if (deadlines.length < maxConcurrency) return 0
@@ -117,8 +120,12 @@ export class Leases {
     }
     return deadlines
   }
-}
 
-function ownerOf(agentId: string): number {
-  return hashOf(agentId) & 0x7fff_ffff
+  #ownerOf(agentId: string): number {
+    if (agentId !== this.#asked) {
+      this.#asked = agentId
+      this.#askedOwner = hashOf(agentId) & 0x7fff_ffff
+    }
+    return this.#askedOwner
+  }
 }
