@@ -72,9 +72,11 @@ export class Picker<M extends Mode> {
 
   pick(request: PickRequest): Result<M, PickResult> {
     const attempt = this.#attempts.begin(request, this.#time.nowMs(), true)
-    if (attempt instanceof Promise)
-      return this.#pickLater(request, attempt) as Result<M, PickResult>
-    return this.#told(request, this.#try(attempt) as PickResult) as Result<M, PickResult>
+    if (this.#isAsync) {
+      return this.#pickLater(request, attempt as Promise<Attempt>) as Result<M, PickResult>
+    }
+    const result = this.#try(attempt as Attempt) as PickResult
+    return this.#told(request, result) as Result<M, PickResult>
   }
 
   async #pickLater(request: PickRequest, attempt: Promise<Attempt>): Promise<PickResult> {

@@ -5,7 +5,7 @@ import type { OutcomeKind, PairRecord } from '../health/record.ts'
 import type { StoredAgent } from '../pick/agent.ts'
 import { NONE } from '../pick/open-leases.ts'
 import type { View } from '../pick/view.ts'
-import { keyProblem } from '../limit/key.ts'
+import { keyProblem, MAX_KEY_BYTES } from '../limit/key.ts'
 import type { Lease, Mode, Outcome, Result, Settled, Store } from '../store/store.ts'
 import { events } from './events.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -34,6 +34,7 @@ const DOMAIN = /^[a-z0-9._:[\]-]+$/
 export class Reporter<M extends Mode> {
   readonly #options: ResolvedOptions<M>
   readonly #store: Store<M>
+  readonly #isAsync: boolean
   readonly #time: Time
   readonly #roster: Roster
   readonly #views: Views
@@ -48,6 +49,7 @@ export class Reporter<M extends Mode> {
   ) {
     this.#options = options
     this.#store = options.store
+    this.#isAsync = options.store.mode === 'async'
     this.#time = time
     this.#roster = roster
     this.#views = views
@@ -55,9 +57,8 @@ export class Reporter<M extends Mode> {
   }
 
   report(lease: Lease, outcome: Outcome): Result<M, Settled> {
-    const { slots } = this.#roster
     const dispatched = copyOf(lease)
-    const slot = typeof dispatched.id === 'string' ? slots.find(dispatched.id) : NONE
+    const slot = this.#slotOf(dispatched.id)
     if (!isLease(dispatched, this.#agentOf(slot))) refuseLease(lease)
     const view = this.#views.ready(dispatched.domain)
     // Who has a view was picked for, and is a domain.
@@ -75,11 +76,18 @@ export class Reporter<M extends Mode> {
       breaker,
       exits: this.#roster.fleet.exits,
     })
-    if (answer instanceof Promise) {
-      return this.#followLater(dispatched, slot, checked, answer, view, nowMs) as Result<M, Settled>
+    if (this.#isAsync) {
+      const later = answer as Promise<Settled>
+      return this.#followLater(dispatched, slot, checked, later, view, nowMs) as Result<M, Settled>
     }
     void this.#follow(dispatched, slot, checked, answer as Settled, view, nowMs)
     return answer
+  }
+
+  /** Where this process keeps the slot of a lease, or -1. Longer names than may be given are not looked for. */
+  #slotOf(id: unknown): number {
+    const mayBe = typeof id === 'string' && id.length <= MAX_KEY_BYTES
+    return mayBe ? this.#roster.slots.find(id) : NONE
   }
 
   /** Whom a slot was taken of, where the fleet still has it. */

@@ -125,8 +125,8 @@ export class Views {
   /** Brings a view up to the store. */
   refresh(view: View<PairRecord>, nowMs: number): View<PairRecord> | Promise<View<PairRecord>> {
     const answer = this.#store.exclusions(view.domain, view.version, nowMs)
-    if (answer instanceof Promise) return this.#refreshLater(view, answer, nowMs)
-    this.absorb(view, answer, nowMs)
+    if (this.#isAsync) return this.#refreshLater(view, answer as Promise<Changes>, nowMs)
+    this.absorb(view, answer as Changes, nowMs)
     return view
   }
 
