@@ -1,5 +1,6 @@
 import type { Watch } from '../health/incident.ts'
 import { QUIET_MS } from '../health/incident.ts'
+import type { Changes } from './store.ts'
 
 /** What a store keeps of a domain while anything is known of it, or on its way to it. */
 export interface Domain {
@@ -14,6 +15,8 @@ export interface Domain {
   /** Leases ever given since the domain is known. */
   dispatched: number
   watch: Watch | null
+  /** What a view is told that has seen its newest change, while there is no incident; of an older version once that has moved on. */
+  quiet: Changes | null
   /** Its record that changed last (or -1), and how many it has. */
   last: number
   records: number
@@ -64,6 +67,7 @@ export class Domains {
       inFlight: 0,
       dispatched: 0,
       watch: null,
+      quiet: null,
       last: -1,
       records: 0,
     }
