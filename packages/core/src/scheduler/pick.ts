@@ -16,7 +16,7 @@ import type {
 import { andThen } from './and-then.ts'
 import type { Attempt, Attempts, Outline } from './attempt.ts'
 import { LOCAL } from './degraded.ts'
-import { events } from './events.ts'
+import { events, messageOf } from './events.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Picked, PickRequest, PickResult } from './requests.ts'
 import type { Roster } from './roster.ts'
@@ -84,7 +84,7 @@ export class Picker<M extends Mode> {
   }
 
   #told(request: PickRequest, result: PickResult): PickResult {
-    if (events.pick.hasSubscribers) events.pick.publish(message(request, result))
+    if (events.pick.hasSubscribers) events.pick.publish(messageOf(request, result))
     return result
   }
 
@@ -120,10 +120,8 @@ export class Picker<M extends Mode> {
   async #tryLater(attempt: Attempt, first: Outline): Promise<PickResult> {
     const outlines = [first]
     this.#addOthers(attempt, outlines)
-    const request = this.#requestOf(
-      attempt,
-      outlines.map(({ agent }) => candidateOf(agent)),
-    )
+    const candidates = outlines.map(({ agent }) => candidateOf(agent))
+    const request = this.#requestOf(attempt, candidates)
     const answer = await this.#store.acquire(request)
     this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
     if (answer.kind === 'refused') {
@@ -313,15 +311,4 @@ function leaseOf(request: AcquireRequest, answer: Given): Lease {
   const { agentId, exit } = request.candidates[answer.index]
   const { epoch, probe } = answer
   return { id: leaseId, agentId, exit, domain, epoch, pickedAtMs: nowMs, deadlineMs, probe }
-}
-
-const CREDENTIALS = /^([a-z]+:\/\/)[^/?#\\]*@/i
-
-/** What listeners are told: without an agent's url, and without what a target's url says of who asks. */
-function message(request: PickRequest, result: PickResult): object {
-  const { url } = request
-  const asked = url === undefined ? request : { ...request, url: url.replace(CREDENTIALS, '$1') }
-  if (result.kind !== 'picked') return { request: asked, result }
-  const { url: _, ...agent } = result.agent
-  return { request: asked, result: { ...result, agent } }
 }
