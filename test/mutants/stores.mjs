@@ -5,6 +5,7 @@ const REDIS = 'packages/store-redis'
 const shared = ['test/stores/sqlite/shared.test.ts', 'test/stores/sqlite/twin.test.ts']
 const bounds = ['test/stores/sqlite/bounds.test.ts', 'test/stores/sqlite/twin.test.ts']
 const batches = ['test/stores/sqlite/lost.test.ts']
+const exact = ['test/stores/sqlite/exact.test.ts']
 const leases = ['test/stores/sqlite/leases.test.ts']
 const plain = ['test/stores/redis/limits-plain.test.ts']
 const engine = ['test/stores/redis/engine.test.ts']
@@ -13,8 +14,8 @@ export const stores = [
   {
     name: 'sqlite-known-rows-unasked',
     file: `${SQLITE}/limits/windows.ts`,
-    find: '(row.stamp === this.#connection.stamp && row.counter.idleMs > nowMs)',
-    replace: '(row.stamp > 0 && row.counter.idleMs > nowMs)',
+    find: 'return row.stamp === this.#connection.stamp && rows.counters',
+    replace: 'return row.stamp > 0 && rows.counters',
     why: 'what another process has admitted is not seen, and admitted again',
     tests: shared,
   },
@@ -29,16 +30,16 @@ export const stores = [
   {
     name: 'sqlite-idle-rows-trusted',
     file: `${SQLITE}/limits/windows.ts`,
-    find: '(row.stamp === this.#connection.stamp && row.counter.idleMs > nowMs)',
-    replace: 'row.stamp === this.#connection.stamp',
+    find: ' && rows.counters.idleMs(row.place) > nowMs\n',
+    replace: '\n',
     why: 'a row that has been swept is updated where it is not, and its hits are lost',
     tests: bounds,
   },
   {
     name: 'sqlite-names-forgotten-unwritten',
     file: `${SQLITE}/limits/windows.ts`,
-    find: 'if (!written.has(rows) && !this.#names.isWaiting(rows)) all.delete(name)',
-    replace: 'all.delete(name)',
+    find: 'if (written.has(rows) || this.#names.isWaiting(rows)) continue',
+    replace: '',
     why: 'what a batch has yet to write is read anew from the file, and lost',
     tests: bounds,
   },
@@ -99,12 +100,44 @@ export const stores = [
     tests: leases,
   },
   {
-    name: 'sqlite-sums-from-nothing',
-    file: `${SQLITE}/limits/log.ts`,
-    find: '    this.dropped = this.#before(live)\n',
+    name: 'sqlite-lane-window-kept',
+    file: `${SQLITE}/limits/exact.ts`,
+    find: 'lane && this.#used > 0 && ',
+    replace: 'lane && ',
+    why: 'a lane in which nothing counts any more goes on denying for a window that nobody asks for',
+    tests: exact,
+  },
+  {
+    name: 'sqlite-place-unclean',
+    file: `${SQLITE}/limits/exact.ts`,
+    find: '    this.#logs.clear(this.#slots.wordsOf(place), this.#slots.startOf(place))\n',
     replace: '',
-    why: 'hits that have expired go on counting',
-    tests: ['test/stores/sqlite/log.test.ts'],
+    why: 'the blocks of rows that are let go are never used again',
+    tests: exact,
+  },
+  {
+    name: 'sqlite-rows-forgotten-unwritten',
+    file: `${SQLITE}/limits/windows.ts`,
+    find: 'if (this.#isMuch && this.#changed.length === 0)',
+    replace: 'if (this.#isMuch)',
+    why: 'where much is known, what a batch has yet to write is lost',
+    tests: ['test/stores/sqlite/known.test.ts'],
+  },
+  {
+    name: 'sqlite-known-without-bound',
+    file: `${SQLITE}/limits/windows.ts`,
+    find: 'if (this.#isMuch && this.#changed.length === 0) this.#forgetRows()',
+    replace: '',
+    why: 'a process remembers each key that it has ever seen',
+    tests: ['test/stores/sqlite/known.test.ts'],
+  },
+  {
+    name: 'sqlite-gate-unheeding',
+    file: 'packages/core/src/scheduler/fallback-gate.ts',
+    find: 'consume(key: string, cost: number, hint: number): boolean {\n    if (this.#circuit.isOpen) return this.#stand(key, cost, true)',
+    replace: 'consume(key: string, cost: number, hint: number): boolean {',
+    why: 'while the store is out of reach each call waits for it anew',
+    tests: ['test/core/scheduler/degraded.test.ts', 'test/stores/faults/sqlite.test.ts'],
   },
   {
     name: 'redis-second-call-blind',

@@ -23,8 +23,9 @@ import { andThen } from './and-then.ts'
 import { Circuit, type Standing } from './circuit.ts'
 import { Debt } from './debt.ts'
 import type { ResolvedDegraded } from './degraded-options.ts'
+import { gatesOf, type Gates } from './fallback-gate.ts'
 import { Reach } from './reach.ts'
-import { isHeldBack } from './reconcile.ts'
+import { raised } from './reconcile.ts'
 import { Shares } from './shares.ts'
 import { StandIn, type Known } from './stand-in.ts'
 
@@ -48,6 +49,8 @@ export interface Surroundings {
 export class Fallback<M extends Mode> implements Store<M> {
   readonly mode: M
   readonly name: string
+  /** Where the store has one. */
+  readonly gate?: Gates
   readonly #store: Store<M>
   readonly #options: ResolvedDegraded
   readonly #debt: Debt
@@ -88,6 +91,8 @@ export class Fallback<M extends Mode> implements Store<M> {
       nowMs,
     )
     this.#reach = new Reach(store.mode, this.#circuit)
+    const gate = gatesOf(store, this.#circuit, this)
+    if (gate !== null) this.gate = gate
   }
 
   get isDegraded(): boolean {
@@ -200,12 +205,9 @@ export class Fallback<M extends Mode> implements Store<M> {
     if (!this.#standIn.gave(lease.id) || !isExclusion(outcome.kind)) {
       return this.#store.settle(request)
     }
-    const settled = andThen(this.#store.exclusions(lease.domain, 0, nowMs), ({ changes }) => {
-      const record = changes.find(({ exit }) => exit === lease.exit)?.record ?? null
-      const isOpen = record !== null && !isHeldBack(record, nowMs)
-      const epoch = isOpen ? Math.max(record.epoch, lease.epoch) : lease.epoch
-      return this.#store.settle({ ...request, lease: { ...lease, epoch } })
-    })
+    const settled = andThen(this.#store.exclusions(lease.domain, 0, nowMs), ({ changes }) =>
+      this.#store.settle({ ...request, lease: raised(lease, changes, nowMs) }),
+    )
     return settled as Result<M, Settled>
   }
 
