@@ -62,7 +62,7 @@ export const stores = [
   {
     name: 'sqlite-batch-without-end',
     file: `${SQLITE}/file/transactions.ts`,
-    find: 'if (batched && connection.waiting >= MOST_WAITING) this.flush()',
+    find: 'if (connection.waiting >= MOST_WAITING) this.flush()',
     replace: '',
     why: 'a batch grows with no bound but its time, and its end stalls the caller',
     tests: batches,

@@ -28,6 +28,8 @@ export class ExactCounters implements Counters<ExactPolicy> {
   places = 0
   #slots = new Slots()
   #logs = new HitLogs()
+  /** The place of the last look, where nothing has changed since; else 0. */
+  #looked = 0
   /** Of the last look: where the log stands, what counts, and for how long. */
   #words: Uint32Array = NO_WORDS
   #start = 0
@@ -44,12 +46,14 @@ export class ExactCounters implements Counters<ExactPolicy> {
   }
 
   give(place: number): void {
+    this.#looked = 0
     this.places--
     this.#logs.clear(this.#slots.wordsOf(place), this.#slots.startOf(place))
     this.#slots.give(place)
   }
 
   clear(): void {
+    this.#looked = 0
     this.places = 0
     this.#slots = new Slots()
     this.#logs = new HitLogs()
@@ -85,8 +89,10 @@ export class ExactCounters implements Counters<ExactPolicy> {
     return this.#logs.expiry(words, start, dead, cost - left) - (nowMs - baseMs - this.#countsMs)
   }
 
+  /** Mostly after a check of the same call. */
   admit(at: Counted, cost: number, policy: ExactPolicy): void {
-    this.#look(at, policy)
+    if (this.#looked !== at.place) this.#look(at, policy)
+    this.#looked = 0
     const { nowMs } = this
     const { quantumMs } = policy
     const logs = this.#logs
@@ -102,6 +108,7 @@ export class ExactCounters implements Counters<ExactPolicy> {
     const words = this.#slots.wordsOf(place)
     const start = this.#slots.startOf(place)
     const hitMs = effectiveMs(atMs, policy.quantumMs)
+    this.#looked = 0
     if (hitMs <= this.nowMs - Math.min(words[start + WINDOW], policy.windowMs)) return false
     return this.#logs.remove(words, start, hitMs, cost)
   }
@@ -117,6 +124,7 @@ export class ExactCounters implements Counters<ExactPolicy> {
     const logs = this.#logs
     const words = this.#slots.wordsOf(place)
     const start = this.#slots.startOf(place)
+    this.#looked = 0
     logs.clear(words, start)
     if (state === null) return
     let sum = 0
@@ -140,6 +148,7 @@ export class ExactCounters implements Counters<ExactPolicy> {
     const baseMs = (words[start + META] >>> 5) * BASE_STEP_MS
     // Mostly the same ones, and to write an object's reference costs more than to compare it.
     if (words !== this.#words) this.#words = words
+    this.#looked = place
     this.#start = start
     this.#countsMs = countsMs
     this.#used = this.#logs.used(words, start, this.nowMs - baseMs - countsMs)

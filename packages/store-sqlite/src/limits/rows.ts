@@ -5,9 +5,6 @@ import type { Counted, Counters } from './counters.ts'
 
 /** A row of the file, as this process knows it. */
 export class Row implements Counted {
-  /** What stands in the file for the key, a character a byte: a buffer would take ten times the memory. */
-  readonly hashed: string
-  readonly lane: boolean
   readonly place: number
   /** Its number in the file; 0 where it has none. */
   id = 0
@@ -15,11 +12,14 @@ export class Row implements Counted {
   stamp = 0
   /** It is to be written. */
   changed = false
+  readonly lane: boolean
+  /** What stands in the file for the key, a character a byte: a buffer would take ten times the memory. */
+  readonly hashed: string
 
   constructor(hashed: string, lane: boolean, place: number) {
-    this.hashed = hashed
-    this.lane = lane
     this.place = place
+    this.lane = lane
+    this.hashed = hashed
   }
 }
 

@@ -20,7 +20,7 @@ const SWEPT_FOR_ROOM = 64
 /** When what is known takes so much, all of it is let go. */
 const MOST_KNOWN_BYTES = 100_000_000
 /** Measured: a row and its key, without what it counts. */
-const BYTES_A_ROW = 250
+const BYTES_A_ROW = 200
 /** Policy names that are known, in use or only asked about. */
 const MOST_NAMES = 4_096
 
