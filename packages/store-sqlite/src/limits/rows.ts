@@ -61,11 +61,15 @@ export class Rows {
     return row
   }
 
-  /** Lets go of all rows, and gives their places back. */
+  /** Gives back the places of all rows, which are of no use from then on. */
+  give(): void {
+    for (const { place } of this.#own.values()) this.counters.give(place)
+    for (const { place } of this.#lanes.values()) this.counters.give(place)
+  }
+
+  /** Lets go of all rows, whose places are gone. */
   clear(): void {
-    for (const rows of [this.#own, this.#lanes]) {
-      for (const { place } of rows.values()) this.counters.give(place)
-      rows.clear()
-    }
+    this.#own.clear()
+    this.#lanes.clear()
   }
 }

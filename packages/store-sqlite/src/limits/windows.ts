@@ -273,15 +273,15 @@ export class Windows implements Later {
     for (const all of [this.#exact, this.#smooth]) {
       for (const [name, rows] of all) {
         if (written.has(rows) || this.#names.isWaiting(rows)) continue
-        rows.clear()
+        rows.give()
         all.delete(name)
       }
     }
   }
 
+  /** Not one by one: to give back so many places would take some ten milliseconds. */
   #forgetRows(): void {
     for (const all of [this.#exact, this.#smooth]) for (const rows of all.values()) rows.clear()
-    // What was taken for many is not kept for few.
     this.#exactCounters.clear()
     this.#smoothCounters.clear()
     this.#isMuch = false
