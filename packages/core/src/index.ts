@@ -95,10 +95,6 @@ export {
 } from './limit/gcra.ts'
 export { permitRetryMs } from './limit/permit.ts'
 export { checkKey } from './limit/key.ts'
-// For stores that keep logs in memory as the limiter does: not for applications.
-export { HitLogs, isEmpty, newestMs } from './limit/hits.ts'
-export { Slots } from './limit/slots.ts'
-export * as layout from './limit/layout.ts'
 
 export { parseGeo, type GeoHint, type GeoWish } from './geo/hint.ts'
 export {

@@ -1,15 +1,8 @@
 // hot path: each decision on an exact policy looks at one log, and an admission writes it. The logs are those of core's limiter: a
 // known key's is a record of 44 bytes and four bytes or eight a hit, so that it mostly takes two lines of the processor's caches.
 
-import {
-  effectiveMs,
-  HitLogs,
-  isEmpty,
-  layout,
-  newestMs,
-  Slots,
-  type ExactPolicy,
-} from '@ostler/core'
+import { effectiveMs, type ExactPolicy } from '@ostler/core'
+import { HitLogs, isEmpty, layout, newestMs, Slots } from '@ostler/core/packed'
 import type { Counted, Counters } from './counters.ts'
 import { packLog, readLog } from './state-codec.ts'
 

@@ -2,7 +2,8 @@
 // where more follow; a log is its window, its first instant and cost, then steps in time and costs: 3 to 5 bytes a hit. The bytes
 // are bound before the next state is packed, so all share one buffer.
 
-import { layout, OstlerError, type HitLogs, type Tat } from '@ostler/core'
+import { OstlerError, type Tat } from '@ostler/core'
+import { layout, type HitLogs } from '@ostler/core/packed'
 
 const { ARENA_BITS, ARENA_MASK, BASE_STEP_MS } = layout
 const { BLOCK, CLASS, META, NEWEST, PAIRS, RING, SUM, WINDOW } = layout
