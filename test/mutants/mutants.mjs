@@ -4,5 +4,6 @@ import { degraded } from './degraded.mjs'
 import { health } from './health.mjs'
 import { limits } from './limits.mjs'
 import { picks } from './picks.mjs'
+import { stores } from './stores.mjs'
 
-export const mutants = [...limits, ...health, ...picks, ...degraded]
+export const mutants = [...limits, ...health, ...picks, ...degraded, ...stores]
