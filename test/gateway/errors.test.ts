@@ -186,6 +186,15 @@ test('every field that is wrong is told, by its path and with what was given', a
   expect(message).toContain('got 99')
 })
 
+test('of very many wrong fields only the first is told', async () => {
+  const rig = await startRig()
+  const headers = Object.fromEntries(Array.from({ length: 60_000 }, (_, i) => [`h${i}`, i]))
+  const answer = await rig.fetch('/', { headers, timeout: -1 })
+  expect([answer.status, errorOf(answer).code]).toEqual([422, 'VALIDATION_ERROR'])
+  expect(errorOf(answer).details['fields']).toHaveLength(1)
+  expect(answer.text.length).toBeLessThan(2000)
+})
+
 test('a body that is not base64 as it says is told by its field', async () => {
   const rig = await startRig()
   const answer = await rig.fetch('/', { method: 'POST', body: '***', encoding: 'base64' })
@@ -270,6 +279,16 @@ test('what is no HTTP is answered with an error, and the connection ends', async
   expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
   const envelope = JSON.parse(text.slice(text.indexOf('{'))) as Answer['json']
   expect(envelope.error.code).toBe('BAD_REQUEST')
+  expect(envelope.meta.requestId).toMatch(/^req_[0-9a-f]{32}$/)
+})
+
+test('a path that cannot be decoded, or is too long, is answered like everything else', async () => {
+  const rig = await startRig()
+  for (const path of ['/%zz', '/network/agents/%e0%a4%a', `/network/health/${'x'.repeat(2000)}`]) {
+    const answer = await rig.ask(path)
+    expect([answer.status, errorOf(answer)?.code]).toEqual([400, 'BAD_REQUEST'])
+    expect(answer.headers.get('x-request-id')).toBe(answer.json.meta.requestId)
+  }
 })
 
 test('a stream of health that cannot begin is answered like everything else', async () => {

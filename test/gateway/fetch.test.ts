@@ -314,6 +314,14 @@ test.each([
   expect('content-type' in second.headers).toBe(body !== '')
 })
 
+test('where a target sends whom it turns away is not followed', async () => {
+  const rules = [{ outcome: 'challenged', confidence: 0.9, url: '/prove-it' }] as const
+  const rig = await startRig({ rules, paths: { '/shop': redirect(302, '/prove-it') } })
+  const { meta } = (await rig.fetch('/shop', { redirect: 'follow' })).json
+  expect(meta).toMatchObject({ status: 302, blocked: true, attempts: 1 })
+  expect(rig.target.visits).toHaveLength(1)
+})
+
 test('a circle of redirects ends', async () => {
   const rig = await startRig({ paths: { '/round': redirect(302, '/round') } })
   const answer = await rig.fetch('/round', { redirect: 'follow' })
@@ -404,6 +412,90 @@ test('changes of health are streamed, and the stream ends with the gateway', asy
   await rig.gateway.close()
   await read
   expect(performance.now() - startMs).toBeLessThan(3000)
+})
+
+test('a key has as many streams at once as its tier says, and a stream counts once', async () => {
+  const tiers = { two: { policies: [{ name: 'two', limit: 20, windowMs: 60_000 }], permits: 2 } }
+  const rig = await startRig({ tier: 'two', tiers })
+  const headers = { authorization: `Bearer ${rig.key}`, accept: 'text/event-stream' }
+  const leaves = [new AbortController(), new AbortController()]
+  for (const { signal } of leaves) {
+    const stream = await fetch(`${rig.url}/network/health/shop.example`, { headers, signal })
+    expect(stream.status).toBe(200)
+  }
+  const { limits } = (await rig.ask('/usage')).json
+  expect(limits).toMatchObject([
+    { policy: 'two', used: 3 },
+    { policy: 'permits', used: 2 },
+  ])
+  const third = await rig.ask('/network/health/shop.example', {
+    headers: { accept: headers.accept },
+  })
+  expect([third.status, errorOf(third).details['policy']]).toEqual([429, 'permits'])
+  for (const leave of leaves) leave.abort()
+  let used = 2
+  for (let tries = 0; used > 0; tries++) {
+    expect(tries).toBeLessThan(15)
+    await setTimeout(50)
+    used = (await rig.ask('/usage')).json.limits[1].used
+  }
+})
+
+test('ids and domains may be as long as they may be', async () => {
+  const rig = await startRig()
+  const id = 'x'.repeat(128)
+  const put = await rig.ask(`/network/agents/${id}`, { method: 'PUT', body: { country: 'DE' } })
+  expect([put.status, put.json.id]).toEqual([200, id])
+  const label = 'y'.repeat(60)
+  const domain = `${label}.${label}.${label}.example`
+  const told = await rig.ask(`/network/health/${domain}`)
+  expect(told.status).toBe(200)
+  expect(told.json.counts.available).toBe(4)
+})
+
+test('usage counts failures under the domain that successes are counted under', async () => {
+  const rig = await startRig({ agents: 0 })
+  await rig.ask('/fetch', { body: { url: 'http://www.shop.example/a?b=c' } })
+  await rig.ask('/fetch', { body: { url: 'http://api.shop.example/' } })
+  const { failed, topDomains } = (await rig.ask('/usage')).json
+  expect(failed).toBe(2)
+  expect(topDomains).toEqual([{ name: 'shop.example', count: 2 }])
+})
+
+test('health is paged, with reasons, and tells of an incident of the target', async () => {
+  const rig = await startRig({ agents: 6 })
+  for (let i = 0; i < 6; i++) await rig.fetch('/blocked')
+  const seen: string[] = []
+  for (let offset: number | null = 0; offset !== null;) {
+    const { json } = await rig.ask(`/network/health/127.0.0.1?limit=4&offset=${offset}`)
+    expect(json.incident.openedAtMs).toBeGreaterThan(Date.now() - 60_000)
+    for (const { id, reason } of json.agents) {
+      expect(reason).toBe('blocked')
+      seen.push(id)
+    }
+    expect(json.agents.length).toBeLessThanOrEqual(4)
+    offset = json.next
+  }
+  expect(seen.sort()).toEqual(['a1', 'a2', 'a3', 'a4', 'a5', 'a6'])
+})
+
+test('metrics count requests by route, and what fetches came to', async () => {
+  const rig = await startRig()
+  await rig.fetch('/')
+  await rig.fetch('/blocked')
+  await rig.ask('/nowhere')
+  const { text, headers } = await rig.ask('/metrics')
+  expect(headers.get('content-type')).toContain('text/plain; version=0.0.4')
+  for (const line of [
+    'ostler_http_requests_total{route="/fetch",method="POST",status="200"} 2',
+    'ostler_http_requests_total{route="none",method="GET",status="404"} 1',
+    'ostler_outcomes_total{protocol="http",outcome="ok"} 1',
+    'ostler_outcomes_total{protocol="http",outcome="blocked"} 1',
+    'ostler_agents 3',
+    'ostler_store_degraded 0',
+  ]) {
+    expect(text).toContain(line)
+  }
 })
 
 test('agents come and go while the gateway runs, and how they are reached is not told', async () => {

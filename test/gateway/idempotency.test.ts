@@ -107,6 +107,25 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     expect(rig.target.visits).toHaveLength(2)
   })
 
+  test('what a target may have done is not asked of it again', async () => {
+    const rig = await rigOn({ paths: { '/cut': (_, response) => void response.destroy() } })
+    const order = { method: 'POST', body: 'one sack' }
+    const first = await rig.fetch('/cut', order, once)
+    expect([first.status, errorOf(first).code]).toEqual([502, 'BAD_GATEWAY'])
+    const second = await rig.fetch('/cut', order, once)
+    expect([second.status, second.text, replayed(second)]).toEqual([502, first.text, 'true'])
+    expect(rig.target.visits).toHaveLength(1)
+  })
+
+  test('what no target was asked for may be asked for again', async () => {
+    const rig = await rigOn({ agents: 0 })
+    const order = { method: 'POST', body: 'one sack' }
+    expect(errorOf(await rig.fetch('/echo', order, once)).code).toBe('NO_AGENT_AVAILABLE')
+    await rig.gateway.scheduler.agents.upsert([{ id: 'direct' }])
+    expect((await rig.fetch('/echo', order, once)).status).toBe(200)
+    expect(rig.target.visits).toHaveLength(1)
+  })
+
   test('who hangs up and asks again is given what the first request came to', async () => {
     const rig = await rigOn()
     const leaves = new AbortController()

@@ -137,3 +137,15 @@ test('tiers are options: one can be changed, and others added', async () => {
   expect(all).toEqual([200, 200, 200, 429])
   expect(await statuses(rig, '198.51.100.1', 3)).toEqual([200, 200, 429])
 })
+
+test('a tier without policies limits nothing, and tells of no limit', async () => {
+  const rig = await startRig({ tier: 'trusted', tiers: { trusted: { policies: [] } } })
+  for (let i = 0; i < 70; i++) {
+    const { status, headers } = await rig.ask('/usage')
+    expect([status, headers.get('x-ratelimit-limit'), headers.get('ratelimit')]).toEqual([
+      200,
+      null,
+      null,
+    ])
+  }
+})

@@ -1,14 +1,14 @@
-import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { HEADERS } from '@ostler/api'
 import { Scheduler, type Mode } from '@ostler/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyHttpOptions } from 'fastify'
+import fastify, { type FastifyHttpOptions, type FastifyReply, type FastifyRequest } from 'fastify'
 import { createDispatcher } from './agents/dispatch.ts'
 import { Admission } from './http/admission.ts'
-import { answerClientError, answerErrors } from './http/error-handler.ts'
+import { answerClientError, answerErrors, answerFrameworkError } from './http/error-handler.ts'
 import { Operations } from './http/idempotency.ts'
+import { newRequestId } from './http/request-id.ts'
 import { validatorOf } from './http/validator.ts'
 import { Workshop, type House, type Routes } from './house.ts'
 import {
@@ -35,6 +35,7 @@ type LoggerOptions = Exclude<FastifyHttpOptions<Server>['logger'], boolean | und
 const RECEIVE_WITHIN_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
 const MOST_HEADER_BYTES = 32 * 1024
+const MOST_PARAM_CHARACTERS = 1_024
 const POLL_MS = 20
 /** For answers that are on their way when all work is done. */
 const LAST_ANSWERS_MS = 500
@@ -92,6 +93,7 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
     resolveAt,
     targetContext,
   } = options
+  const { scope } = options.scheduler
   const nowMs = (): number => clock.nowMs()
   const workshop = new Workshop(maxInFlight)
   return {
@@ -105,7 +107,7 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
       resolveAt,
       ...(targetContext !== null && { targetContext }),
     }),
-    counters: new Counters(),
+    counters: new Counters(scope === undefined ? {} : { scope }),
     metrics: new Metrics({
       agents: () => scheduler.agents.size,
       inFlight: () => workshop.size,
@@ -157,10 +159,20 @@ function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Serv
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: { maxHeaderSize: MOST_HEADER_BYTES, headersTimeout: RECEIVE_WITHIN_MS },
     forceCloseConnections: 'idle',
-    genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
+    genReqId: newRequestId,
     requestIdHeader: false,
+    // Domains and agents' ids, percent-encoded as they may be.
+    routerOptions: { maxParamLength: MOST_PARAM_CHARACTERS },
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, 'req_none'),
+    frameworkErrors: (error, request, reply) =>
+      answerFrameworkError(
+        error,
+        request as unknown as FastifyRequest,
+        reply as unknown as FastifyReply,
+      ),
+    // Else it answers in a form of its own.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket),
     logger: log === false ? false : loggerOf(log, logTo),
   }
 }

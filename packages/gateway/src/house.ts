@@ -45,6 +45,11 @@ export interface House {
   nowMs(): number
 }
 
+/** Who waits for work, and may hang up. */
+export interface Caller {
+  readonly raw: Pick<EventEmitter, 'once' | 'off'> & { readonly destroyed?: boolean }
+}
+
 /** All work for callers that is under way: bounded, and ended when the caller goes away or the gateway closes. */
 export class Workshop {
   readonly #most: number
@@ -70,12 +75,7 @@ export class Workshop {
   }
 
   /** Runs work until it is done; its signal aborts when the caller hangs up. @throws ApiError SHUTTING_DOWN, OVERLOADED */
-  async work<T>(
-    caller: {
-      readonly raw: Pick<EventEmitter, 'once' | 'off'> & { readonly destroyed?: boolean }
-    },
-    run: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  async work<T>(caller: Caller, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.isClosing) {
       throw new ApiError('SHUTTING_DOWN', 'the gateway is shutting down', { retryAfterMs: 1000 })
     }

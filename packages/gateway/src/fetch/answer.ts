@@ -6,8 +6,8 @@ import { heldBody } from './text.ts'
 const TURNED_AWAY: readonly string[] = ['rate_limited', 'challenged', 'blocked']
 
 /** Whether the target turned the agent away, so that the next request goes to another one. */
-export function isBlocked(fetched: Fetched): boolean {
-  return TURNED_AWAY.includes(fetched.classification.outcome.kind)
+export function isBlocked({ classification }: Pick<Fetched, 'classification'>): boolean {
+  return TURNED_AWAY.includes(classification.outcome.kind)
 }
 
 /** What the caller is given: the target's answer, whole, and how it was had. */

@@ -6,6 +6,10 @@ const DEFAULT_TIMEOUT_S = 30
 /** Methods that may be sent again to another agent: RFC 9110, 9.2.2. */
 const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']
 
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.includes(method)
+}
+
 /** What a caller asks for, with every default filled in. */
 export interface AskedFetch {
   readonly url: string
@@ -40,7 +44,7 @@ export function askedOf(
     timeoutMs: Math.ceil((body.timeout ?? DEFAULT_TIMEOUT_S) * 1000),
     geo: body.geo ?? headerOf(headers, HEADERS.geo) ?? null,
     session: body.session ?? headerOf(headers, HEADERS.session) ?? null,
-    attempts: IDEMPOTENT.includes(method) ? (body.attempts ?? 1) : 1,
+    attempts: isIdempotent(method) ? (body.attempts ?? 1) : 1,
     redirect: body.redirect ?? 'manual',
   }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { ApiErrorCode } from '@ostler/api'
 import {
   classify,
@@ -17,10 +18,13 @@ import { apiErrorOf } from '../http/error-handler.ts'
 import type { Guard } from '../target/guard.ts'
 import type { TargetUrl } from '../target/url.ts'
 import { TargetError } from '../target/error.ts'
+import { isBlocked } from './answer.ts'
 import { nextHop, type Hop } from './redirect.ts'
 import type { AskedFetch } from './request.ts'
 
 const MOST_HOPS = 10
+/** Why a target was not even asked. */
+const BEFORE_IT_WAS_SENT: readonly string[] = ['refused', 'unreachable', 'tls']
 /** A lease outlives the request that it is for: it is given back by its report, this is for gateways that crash. */
 const LEASE_GRACE_MS = 5_000
 
@@ -80,7 +84,9 @@ export async function fetchTarget(
     const done = await fetchHop(parts, asked, hop, last, deadlineMs, signal)
     attempts += done.attempts
     last = done.fetched.picked
-    const next = asked.redirect === 'follow' ? nextHop(hop, done.fetched.answer) : null
+    // Where a target sends whom it turns away is no answer, and would only cost another agent.
+    const isFollowed = asked.redirect === 'follow' && !isBlocked(done.fetched)
+    const next = isFollowed ? nextHop(hop, done.fetched.answer) : null
     if (next === null) return { ...done.fetched, attempts, url: hop.target.url }
     if (hops === MOST_HOPS) {
       throw new ApiError('BAD_GATEWAY', `the target redirected more than ${MOST_HOPS} times`)
@@ -101,7 +107,8 @@ async function fetchHop(
   const { target: asks, method, headers, body } = hop
   const leftMs = (): number => Math.max(1, deadlineMs - parts.nowMs())
   try {
-    const lookUp = AbortSignal.any([signal, AbortSignal.timeout(leftMs())])
+    // An address needs no look-up, and so no timer.
+    const lookUp = isIP(asks.host) === 0 ? timed(signal, leftMs()) : signal
     const target = await parts.guard.check(asks, lookUp)
     const send = async (
       agent: Picked['agent'],
@@ -139,6 +146,10 @@ async function fetchHop(
   }
 }
 
+function timed(signal: AbortSignal, timeoutMs: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+}
+
 function judged(
   parts: FetchParts,
   url: string,
@@ -173,6 +184,24 @@ export function outcomeOfFailure(error: unknown): Outcome {
       return { kind: 'neutral' }
     default:
       return error.kind satisfies never
+  }
+}
+
+/** Whether a target may have done what it was asked for, though its answer did not come. A gateway that closes amid is as one that crashes. */
+export function mayBeDone(error: unknown): boolean {
+  const failure = error instanceof ApiError ? error.cause : null
+  if (!(failure instanceof DispatchFailure)) return false
+  switch (failure.kind) {
+    case 'target':
+      return !BEFORE_IT_WAS_SENT.includes(failure.reason)
+    case 'timeout':
+      return failure.reason === 'headers' || failure.reason === 'body'
+    case 'agent':
+    case 'abort':
+    case 'request':
+      return false
+    default:
+      return failure.kind satisfies never
   }
 }
 

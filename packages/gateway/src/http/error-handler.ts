@@ -15,6 +15,7 @@ import { throwIfDenied } from './admission.ts'
 import { TargetError } from '../target/error.ts'
 import { ApiError } from './api-error.ts'
 import { secondsFrom } from './rate-headers.ts'
+import { newRequestId } from './request-id.ts'
 
 /** What errors of the framework are to a caller. */
 const FRAMEWORK: Readonly<Record<string, ApiErrorCode>> = {
@@ -57,6 +58,16 @@ export function answerErrors(app: FastifyInstance): void {
       new ApiError('NOT_FOUND', `there is no route ${request.method} ${path}`),
     )
   })
+}
+
+/** Answers what comes to no route at all, such as a path that cannot be decoded. */
+export function answerFrameworkError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  reply.header(HEADERS.requestId, request.id)
+  void sendError(reply, request, apiErrorOf(error))
 }
 
 function sendError(reply: FastifyReply, request: FastifyRequest, error: ApiError): FastifyReply {
@@ -122,22 +133,20 @@ function wantsProblem(accept: string | undefined): boolean {
 }
 
 /** Answers what is no HTTP at all, or too much of it, before there is a request: and ends the connection. */
-export function answerClientError(
-  error: Error & { readonly code?: string },
-  socket: Socket,
-  requestId: string,
-): void {
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()
     return
   }
   const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'BAD_REQUEST'
   const { status, title } = ERRORS[code]
+  const requestId = newRequestId()
   const body = JSON.stringify(envelopeOf(new ApiError(code, title), requestId))
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
+    `${HEADERS.requestId}: ${requestId}`,
     'connection: close',
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)

@@ -1,6 +1,7 @@
+import { EventEmitter } from 'node:events'
 import { HEADERS } from '@ostler/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { House } from '../house.ts'
+import type { Caller, House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { throwIfDenied } from './admission.ts'
 import { apiErrorOf, envelopeOf } from './error-handler.ts'
@@ -19,40 +20,55 @@ export interface Named {
   readonly mayBeDone: (error: unknown) => boolean
 }
 
-/** Answers a request, or its repeat with what the first was answered. An operation that certainly was not done may be asked for again. */
+/** Whoever hangs up amid an operation that has a name asks for it again, and is then given what it came to. */
+const NEVER_HANGS_UP: Caller = { raw: new EventEmitter().setMaxListeners(0) }
+
+/**
+ * Answers a request, or its repeat with what the first was answered. An operation that certainly was not done may be asked for again.
+ * `run` is told who waits for it.
+ */
 export async function answerOnce(
   house: Pick<House, 'operations' | 'admission'>,
   request: FastifyRequest,
   reply: FastifyReply,
   named: Named,
-  run: () => Promise<KeptAnswer>,
+  run: (caller: Caller) => Promise<KeptAnswer>,
 ): Promise<FastifyReply> {
   const idempotencyKey = idempotencyKeyOf(request.headers)
-  if (idempotencyKey === null) return send(reply, await run())
+  if (idempotencyKey === null) return sendAnswer(reply, await run(reply))
   const { id: keyId } = request.apiKey as ApiKey
   const { route, input, timeoutMs } = named
   const begun = await house.operations.begin({ idempotencyKey, keyId, route, input, timeoutMs })
   if (begun.kind === 'replayed') {
     await house.admission.uncount(request, reply)
     reply.header(HEADERS.idempotentReplayed, 'true')
-    return send(reply, begun.answer)
+    return sendAnswer(reply, begun.answer)
   }
   const { operation } = begun
   let answer: KeptAnswer
   try {
     throwIfDenied(request)
-    answer = await run()
+    answer = await run(NEVER_HANGS_UP)
   } catch (error) {
-    await settle(operation, named.mayBeDone(error) ? errorAnswer(error, request.id) : null)
+    await settle(request, operation, named.mayBeDone(error) ? errorAnswer(error, request.id) : null)
     throw error
   }
-  await settle(operation, answer)
-  return send(reply, answer)
+  await settle(request, operation, answer)
+  return sendAnswer(reply, answer)
 }
 
-async function settle(operation: Operation, answer: KeptAnswer | null): Promise<void> {
-  if (answer === null) await operation.free()
-  else await operation.keep(answer)
+/** What came of it is told also where it cannot be kept: a store that fails now frees the key in the end. */
+async function settle(
+  request: FastifyRequest,
+  operation: Operation,
+  answer: KeptAnswer | null,
+): Promise<void> {
+  try {
+    if (answer === null) await operation.free()
+    else await operation.keep(answer)
+  } catch (error) {
+    request.log.warn({ err: error }, 'an operation was not settled')
+  }
 }
 
 function errorAnswer(error: unknown, requestId: string): KeptAnswer {
@@ -60,6 +76,7 @@ function errorAnswer(error: unknown, requestId: string): KeptAnswer {
   return { status: told.status, body: JSON.stringify(envelopeOf(told, requestId)) }
 }
 
-function send(reply: FastifyReply, { status, body }: KeptAnswer): FastifyReply {
+/** Sends what was made for a caller, as it was made. */
+export function sendAnswer(reply: FastifyReply, { status, body }: KeptAnswer): FastifyReply {
   return reply.code(status).type(JSON_TYPE).send(body)
 }

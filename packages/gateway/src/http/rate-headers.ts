@@ -17,6 +17,8 @@ export function rateHeaders(
   decision: Told,
   policies: readonly Policy[],
 ): Readonly<Record<string, string>> {
+  // A tier without policies limits nothing, and an empty list is no header.
+  if (policies.length === 0) return {}
   const { limit, remaining, resetAtMs, atMs, policy } = decision
   const headers: Record<string, string> = {
     [HEADERS.limit]: String(limit),

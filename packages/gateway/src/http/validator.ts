@@ -31,6 +31,16 @@ function checkers(coerceTypes: boolean): { readonly first: Ajv; readonly all: Aj
   }
 }
 
+/** Whether data has few fields, at whatever depth they stand. */
 function isSmall(data: unknown): boolean {
-  return typeof data !== 'object' || data === null || Object.keys(data).length <= MOST_FIELDS
+  const open = [data]
+  let fields = 0
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null) continue
+    const inside = Object.values(value)
+    fields += inside.length
+    if (fields > MOST_FIELDS) return false
+    open.push(...inside.filter((one) => one !== undefined))
+  }
+  return true
 }

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { consume, type Streams } from '../amqp/consume.ts'
 import type { BrokerParts } from '../amqp/connect.ts'
@@ -9,7 +9,7 @@ import { throwIfDenied } from '../http/admission.ts'
 import { ApiError } from '../http/api-error.ts'
 import type { KeptAnswer } from '../http/idempotency.ts'
 import { answerOnce } from '../http/once.ts'
-import type { House, Routes } from '../house.ts'
+import type { Caller, House, Routes } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { errorAnswers } from './error-answers.ts'
 
@@ -48,8 +48,8 @@ export function amqpRoutes(app: Routes, house: House): void {
         timeoutMs: asked.timeoutMs,
         mayBeDone: mayBeThere,
       }
-      return answerOnce(house, request, reply, named, async () =>
-        published(house, parts, request, reply, asked),
+      return answerOnce(house, request, reply, named, async (caller) =>
+        published(house, parts, request, caller, asked),
       )
     },
   )
@@ -120,7 +120,7 @@ async function published(
   house: House,
   parts: BrokerParts,
   request: FastifyRequest,
-  reply: FastifyReply,
+  caller: Caller,
   asked: AskedPublish,
 ): Promise<KeptAnswer> {
   const { id: requestId } = request
@@ -131,7 +131,7 @@ async function published(
       outcome,
       reply: why,
       reached,
-    } = await house.workshop.work(reply, (signal) => publish(parts, asked, signal))
+    } = await house.workshop.work(caller, (signal) => publish(parts, asked, signal))
     const { agent, distanceKm, lease } = reached.picked
     house.metrics.outcomes.inc({ protocol: 'amqp', outcome })
     house.counters.add(keyId, 'amqp', 'ok', lease.domain, house.nowMs())
@@ -156,6 +156,5 @@ async function published(
 function countFailure(house: House, keyId: string, url: string, error: unknown): void {
   if (!(error instanceof ApiError) || error.status < 500) return
   house.metrics.outcomes.inc({ protocol: 'amqp', outcome: error.code.toLowerCase() })
-  const host = URL.canParse(url) ? new URL(url).hostname : 'unknown'
-  house.counters.add(keyId, 'amqp', 'failed', host, house.nowMs())
+  house.counters.add(keyId, 'amqp', 'failed', url, house.nowMs())
 }

@@ -13,8 +13,13 @@ export async function documentRoutes(app: Routes): Promise<void> {
         version: '1',
         description: `Fetches targets through the right agent. Limits are told as in ${RATE_LIMIT_DRAFT}.`,
       },
-      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-      security: [{ key: [] }],
+      components: {
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer' },
+          header: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        },
+      },
+      security: [{ key: [] }, { header: [] }],
     },
   })
   await app.register(async (docs) => {

@@ -1,16 +1,14 @@
-import { EventEmitter } from 'node:events'
-import { HEADERS } from '@ostler/api'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { fetchAnswer, isBlocked } from '../fetch/answer.ts'
-import { askedOf, type AskedFetch } from '../fetch/request.ts'
-import { fetchTarget, type Fetched } from '../fetch/run.ts'
+import { askedOf, isIdempotent, type AskedFetch } from '../fetch/request.ts'
+import { fetchTarget, mayBeDone, type Fetched } from '../fetch/run.ts'
 import { FetchAnswer, FetchBody, FetchQuery } from '../fetch/schema.ts'
-import { throwIfDenied } from '../http/admission.ts'
 import { ApiError } from '../http/api-error.ts'
-import { idempotencyKeyOf, type Operation } from '../http/idempotency.ts'
+import type { KeptAnswer } from '../http/idempotency.ts'
+import { answerOnce, sendAnswer } from '../http/once.ts'
 import type { ApiKey } from '../keys/key.ts'
-import type { House, Routes } from '../house.ts'
+import type { Caller, House, Routes } from '../house.ts'
 import { errorAnswers } from './error-answers.ts'
 
 const TargetHeaders = Type.Object({
@@ -43,7 +41,7 @@ export function fetchRoutes(app: Routes, house: House): void {
     async (request, reply) => {
       const { url, ...query } = request.query
       const asked = askedOf(query, request.headers, url === undefined ? {} : { url })
-      return answer(house, request, reply, asked)
+      return sendAnswer(reply, await answer(house, request, reply, asked))
     },
   )
   app.post(
@@ -67,80 +65,34 @@ export function fetchRoutes(app: Routes, house: House): void {
     },
     async (request, reply) => {
       const asked = askedOf(request.body, request.headers, request.query)
-      return answerOnce(house, request, reply, asked)
+      const { body, ...rest } = asked
+      const named = {
+        route: 'POST /fetch',
+        input: JSON.stringify([rest, body === null ? null : Buffer.from(body).toString('base64')]),
+        timeoutMs: asked.timeoutMs,
+        mayBeDone: (error: unknown) => !isIdempotent(asked.method) && mayBeDone(error),
+      }
+      return answerOnce(house, request, reply, named, async (caller) =>
+        answer(house, request, caller, asked),
+      )
     },
   )
 }
 
-/** The same, once for each idempotency key. */
-async function answerOnce(
-  house: House,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  asked: AskedFetch,
-): Promise<FastifyReply> {
-  const idempotencyKey = idempotencyKeyOf(request.headers)
-  if (idempotencyKey === null) return answer(house, request, reply, asked)
-  const key = request.apiKey as ApiKey
-  const { body, ...rest } = asked
-  const begun = await house.operations.begin({
-    idempotencyKey,
-    keyId: key.id,
-    route: 'POST /fetch',
-    input: JSON.stringify([rest, body === null ? null : Buffer.from(body).toString('base64')]),
-    timeoutMs: asked.timeoutMs,
-  })
-  if (begun.kind === 'replayed') {
-    await house.admission.uncount(request, reply)
-    reply.code(begun.answer.status).header(HEADERS.idempotentReplayed, 'true')
-    return reply.type('application/json; charset=utf-8').send(begun.answer.body)
-  }
-  return settled(begun.operation, async () => {
-    throwIfDenied(request)
-    return answer(house, request, reply, asked, begun.operation)
-  })
-}
-
-/** An operation that comes to no answer is free to be asked for again. */
-async function settled<T>(operation: Operation, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (error) {
-    // A store that fails now frees it later: its caller is told what went wrong first.
-    await operation.free().catch(() => undefined)
-    throw error
-  }
-}
-
-/** Whoever hangs up amid an operation asks for it again, and is then given what it came to. */
-const NEVER_HANGS_UP = { raw: new EventEmitter().setMaxListeners(0) }
-
 async function answer(
   house: House,
   request: FastifyRequest,
-  reply: FastifyReply,
+  caller: Caller,
   asked: AskedFetch,
-  operation?: Operation,
-): Promise<FastifyReply> {
+): Promise<KeptAnswer> {
   const startMs = house.nowMs()
-  const caller = operation === undefined ? reply : NEVER_HANGS_UP
   const fetched = await house.workshop.work(caller, (signal) =>
     counted(house, request, asked, signal),
   )
   const { id: requestId } = request
   const timingMs = house.nowMs() - startMs
   const body = JSON.stringify(fetchAnswer(fetched, { url: asked.url, requestId, timingMs }))
-  if (operation !== undefined) await kept(request, operation, body)
-  return reply.type('application/json; charset=utf-8').send(body)
-}
-
-/** What was done is answered also where it cannot be kept. */
-async function kept(request: FastifyRequest, operation: Operation, body: string): Promise<void> {
-  try {
-    await operation.keep({ status: 200, body })
-  } catch (error) {
-    request.log.warn({ err: error }, 'an answer was not kept')
-  }
+  return { status: 200, body }
 }
 
 async function counted(
@@ -162,12 +114,8 @@ async function counted(
     if (signal.aborted) house.metrics.outcomes.inc({ protocol: 'http', outcome: 'neutral' })
     else if (error instanceof ApiError && error.status >= 500) {
       house.metrics.outcomes.inc({ protocol: 'http', outcome: error.code.toLowerCase() })
-      house.counters.add(id, 'http', 'failed', hostOf(asked.url), house.nowMs())
+      house.counters.add(id, 'http', 'failed', asked.url, house.nowMs())
     }
     throw error
   }
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).hostname : 'unknown'
 }

@@ -6,6 +6,8 @@ import { readEndpoint } from '../agents/endpoint.ts'
 import { AgentFailure } from '../agents/failure.ts'
 import { ApiError } from '../http/api-error.ts'
 import type { House, Routes } from '../house.ts'
+import type { ApiKey } from '../keys/key.ts'
+import { StreamPermit } from '../stream/permit.ts'
 import { EventStream } from '../stream/sse.ts'
 import { errorAnswers } from './error-answers.ts'
 
@@ -81,11 +83,17 @@ function healthRoute(app: Routes, house: House): void {
       const page = request.query
       const health = await scheduler.health(domain, page)
       if (request.headers.accept?.includes('text/event-stream') !== true) return shown(health)
-      await house.workshop.work(reply, (signal) => {
-        // Not before: what is refused is answered like everything else.
-        reply.hijack()
-        return watch(house, reply, signal, domain, page)
-      })
+      const permit = await StreamPermit.take(scheduler, request.apiKey as ApiKey, request.decision)
+      try {
+        await house.workshop.work(reply, (signal) => {
+          // Not before: what is refused is answered like everything else.
+          reply.hijack()
+          return watch(house, reply, signal, permit, domain, page)
+        })
+      } finally {
+        // Its deadline frees it as well.
+        await permit.release().catch(() => undefined)
+      }
       return undefined
     },
   )
@@ -95,15 +103,19 @@ function healthRoute(app: Routes, house: House): void {
 async function watch(
   { scheduler, workshop }: House,
   reply: FastifyReply,
-  signal: AbortSignal,
+  hungUp: AbortSignal,
+  permit: StreamPermit,
   domain: string,
   page: CorePage,
 ): Promise<void> {
   const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])
   const stream = new EventStream(reply.raw, Object.fromEntries(headers))
+  const lost = new AbortController()
+  permit.onLost = () => lost.abort()
+  const signal = AbortSignal.any([hungUp, workshop.closing, lost.signal])
   let told = ''
   try {
-    while (!signal.aborted && !workshop.isClosing) {
+    while (!signal.aborted) {
       const health = shown(await scheduler.health(domain, page))
       const text = JSON.stringify(health)
       if (text !== told) {

@@ -12,7 +12,11 @@ export function operationRoutes(app: Routes, house: House): void {
     '/healthz',
     {
       config: { access: 'open' },
-      schema: { summary: 'Alive', response: { 200: Type.Object({ status: Type.Literal('ok') }) } },
+      schema: {
+        summary: 'Alive',
+        security: [],
+        response: { 200: Type.Object({ status: Type.Literal('ok') }) },
+      },
     },
     () => ({ status: 'ok' }) as const,
   )
@@ -22,6 +26,7 @@ export function operationRoutes(app: Routes, house: House): void {
       config: { access: 'open' },
       schema: {
         summary: 'Ready for requests',
+        security: [],
         response: {
           200: Ready,
           503: Ready,

@@ -1,3 +1,4 @@
+import { domainOf, type DomainOptions } from '@ostler/core'
 import { LRUCache } from 'lru-cache'
 import { TopNames, type Counted } from './top.ts'
 
@@ -33,13 +34,27 @@ const DOMAINS_SHOWN = 10
 /** Counts for people to look at: what they show is forgotten with the process, and where there are more keys than are counted. */
 export class Counters {
   readonly #byKey = new LRUCache<string, Totals>({ max: MOST_KEYS })
+  readonly #scope: DomainOptions
 
-  add(keyId: string, protocol: Protocol, result: Result, domain: string, nowMs: number): void {
+  constructor(scope: DomainOptions = {}) {
+    this.#scope = scope
+  }
+
+  /** `target`: its URL, host or domain; what comes to one domain is counted as one. */
+  add(keyId: string, protocol: Protocol, result: Result, target: string, nowMs: number): void {
     const totals = this.#byKey.get(keyId) ?? emptyTotals(nowMs)
     totals.results[result]++
     totals.protocols[protocol]++
-    totals.domains.add(domain)
+    totals.domains.add(this.#domainOf(target))
     this.#byKey.set(keyId, totals)
+  }
+
+  #domainOf(target: string): string {
+    try {
+      return domainOf(target, this.#scope)
+    } catch {
+      return 'unknown'
+    }
   }
 
   of(keyId: string, nowMs: number): Used {

@@ -33,7 +33,7 @@ export function socketRoutes(app: Routes, house: House): void {
   const server = new WebSocketServer(options)
   server.on('wsClientError', (error, socket) => {
     socket.once('finish', () => socket.destroy())
-    answerClientError(error, socket as Socket, 'req_none')
+    answerClientError(error, socket as Socket)
   })
   const upgrades = new WeakMap<IncomingMessage, Upgrade>()
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
