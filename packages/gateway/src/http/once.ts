@@ -28,14 +28,14 @@ export async function answerOnce(
   run: () => Promise<KeptAnswer>,
 ): Promise<FastifyReply> {
   const idempotencyKey = idempotencyKeyOf(request.headers)
-  if (idempotencyKey === null) return send(reply, await run())
+  if (idempotencyKey === null) return sendKept(reply, await run())
   const { id: keyId } = request.apiKey as ApiKey
   const { route, input, timeoutMs } = named
   const begun = await house.operations.begin({ idempotencyKey, keyId, route, input, timeoutMs })
   if (begun.kind === 'replayed') {
     await house.admission.uncount(request, reply)
     reply.header(HEADERS.idempotentReplayed, 'true')
-    return send(reply, begun.answer)
+    return sendKept(reply, begun.answer)
   }
   const { operation } = begun
   let answer: KeptAnswer
@@ -47,7 +47,7 @@ export async function answerOnce(
     throw error
   }
   await settle(operation, answer)
-  return send(reply, answer)
+  return sendKept(reply, answer)
 }
 
 async function settle(operation: Operation, answer: KeptAnswer | null): Promise<void> {
@@ -60,6 +60,7 @@ function errorAnswer(error: unknown, requestId: string): KeptAnswer {
   return { status: told.status, body: JSON.stringify(envelopeOf(told, requestId)) }
 }
 
-function send(reply: FastifyReply, { status, body }: KeptAnswer): FastifyReply {
+/** Sends an answer that may be kept, which is JSON. */
+function sendKept(reply: FastifyReply, { status, body }: KeptAnswer): FastifyReply {
   return reply.code(status).type(JSON_TYPE).send(body)
 }
