@@ -1,10 +1,14 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { memoryStore, Scheduler } from '@ostler/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { brokerFailure } from '../../packages/gateway/src/amqp/failure.ts'
+import { BrokerClient } from '../../packages/gateway/src/amqp/client.ts'
+import { BrokerFailure, brokerFailure } from '../../packages/gateway/src/amqp/failure.ts'
 import { FrameError, Frames } from '../../packages/gateway/src/amqp/frames.ts'
-import { StreamPermit } from '../../packages/gateway/src/stream/permit.ts'
+import { HeldPermit } from '../../packages/gateway/src/http/permit.ts'
 import { until } from '../servers/until.ts'
+import { serve } from './rig/sockets.ts'
 
 const METHOD = 1
 const HEADER = 2
@@ -97,6 +101,50 @@ describe('frames', () => {
   })
 })
 
+describe('a broker that breaks the rules', () => {
+  /** Methods that a server may send, and some that it may not. */
+  const methods = fc.constantFrom(
+    ...[10, 20, 30, 31, 40, 41, 50, 51, 60, 61, 70, 71].map((id) => [10, id] as const),
+    ...[11, 21, 40, 41].map((id) => [20, id] as const),
+    ...[11, 21, 31, 41, 50, 60, 71, 72, 80, 120].map((id) => [60, id] as const),
+    [50, 11] as const,
+    [85, 11] as const,
+    [99, 1] as const,
+  )
+  const payload = fc
+    .tuple(methods, fc.uint8Array({ maxLength: 60 }))
+    .map(([[kind, id], rest]) => Buffer.concat([Buffer.of(0, kind, 0, id), rest]))
+  const frames = fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.nat(2), payload), {
+    maxLength: 6,
+  })
+
+  test('does no harm but to its own connection', async () => {
+    await fc.assert(
+      fc.asyncProperty(frames, async (sent) => {
+        const server = await serve((socket) => {
+          socket.once('data', () => {
+            socket.end(Buffer.concat(sent.map(([type, channel, of]) => frame(type, channel, of))))
+          })
+        })
+        const socket = connect(server.port, '127.0.0.1')
+        await once(socket, 'connect')
+        socket.on('error', () => undefined)
+        const options = { username: 'u', password: 'p', vhost: '/', maxBodyBytes: 100 }
+        const client = new BrokerClient(socket, options)
+        const ended = await client.connect().then(
+          () => null,
+          (error: unknown) => error,
+        )
+        if (ended !== null) expect(ended).toBeInstanceOf(BrokerFailure)
+        await client.leave()
+        expect(socket.destroyed).toBe(true)
+        await server.close()
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
 describe('what a broker closed', () => {
   const of = (text: string): unknown => {
     const failure = brokerFailure(new Error(text), 'anna')
@@ -131,31 +179,27 @@ describe('the permit of a stream', () => {
       store: memoryStore(),
       tiers: { t: { policies: [{ name: 't', limit: 100, windowMs: 60_000 }], permits: 1 } },
     })
+  const never = (): void => {
+    throw new Error('it was lost')
+  }
 
   test('is held beyond its time while the stream lives, and free when it ends', async () => {
     const core = scheduler()
-    const permit = await StreamPermit.take(core, key, null, 60)
+    const permit = await HeldPermit.take(core, key, 60, never)
     await new Promise((resolve) => {
       setTimeout(resolve, 150)
     })
-    await expect(StreamPermit.take(core, key, null)).rejects.toMatchObject({
+    await expect(HeldPermit.take(core, key, 60, never)).rejects.toMatchObject({
       code: 'RATE_LIMITED',
       details: { policy: 'permits', limit: 1 },
     })
     await permit.release()
-    await (await StreamPermit.take(core, key, null)).release()
-  })
-
-  test('counts as one request, together with the one that asked for it', async () => {
-    const core = scheduler()
-    const counted = core.admit({ key: 'k', tier: 't' })
-    await (await StreamPermit.take(core, key, counted)).release()
-    expect(core.peek({ key: 'k', tier: 't' }).remaining).toBe(98)
+    await (await HeldPermit.take(core, key, 60, never)).release()
   })
 
   test('that the store has lost is taken again, without using quota', async () => {
     const core = scheduler()
-    const permit = await StreamPermit.take(core, key, null, 60)
+    const permit = await HeldPermit.take(core, key, 60, never)
     core.release({ id: permit.id, key: 'k', deadlineMs: Date.now() + 60 })
     await until('it is held again', () => {
       return !core.peek({ key: 'k', tier: 't', permit: { ttlMs: 1 } }).allowed
@@ -166,9 +210,8 @@ describe('the permit of a stream', () => {
 
   test('that the store has given to another is lost, and that is told once', async () => {
     const core = scheduler()
-    const permit = await StreamPermit.take(core, key, null, 60)
     let lost = 0
-    permit.onLost = () => lost++
+    const permit = await HeldPermit.take(core, key, 60, () => lost++)
     core.release({ id: permit.id, key: 'k', deadlineMs: Date.now() + 60 })
     core.admit({ key: 'k', tier: 't', permit: { ttlMs: 60_000 } })
     await until('it is lost', () => lost > 0)

@@ -1,13 +1,19 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { startRabbit } from './rabbit.ts'
 
-/** Whose command line or environment holds the folder: on Linux, where this can be seen. */
+/** Processes that run in its environment: known on Linux alone. */
 function processesOf(dir: string): number {
-  const found = spawnSync('pgrep', ['--full', dir], { encoding: 'utf8' })
-  return found.stdout.split('\n').filter((line) => line !== '').length
+  const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return ids.filter((id) => {
+    try {
+      return readFileSync(`/proc/${id}/environ`, 'utf8').includes(`HOME=${dir}\0`)
+    } catch {
+      // It has ended meanwhile, or is not ours.
+      return false
+    }
+  }).length
 }
 
 async function isOpen(port: number): Promise<boolean> {
@@ -23,6 +29,7 @@ test('starts with a folder, users and a port mapper of its own, and leaves none 
   try {
     expect(await isOpen(server.port)).toBe(true)
     expect(await isOpen(server.mapperPort)).toBe(true)
+    if (process.platform === 'linux') expect(processesOf(server.dir)).toBeGreaterThan(1)
     expect(await server.ctl('list_users', '--quiet')).toContain('narrow')
   } finally {
     await server.stop()

@@ -65,7 +65,7 @@ export interface GatewayOptions {
   readonly maxInFlight?: number
   /** How long `close` waits for requests under way, in ms. Default 10_000. */
   readonly drainMs?: number
-  /** How long the reader of a stream of events may take nothing of what is there for him, in ms. Default 30_000. */
+  /** How long the reader of a stream of events may take for what waits for him, about 1 MiB at most, in ms. Default 30_000. */
   readonly slowReaderMs?: number
   /** Proxies in front whose `X-Forwarded-For` counts: addresses or CIDRs. Default none. */
   readonly trustProxy?: readonly string[]

@@ -125,6 +125,24 @@ describe('decisions asked for in one tick', () => {
 })
 
 describe('a server that does not answer', () => {
+  it('has so many calls wait, and refuses the others at once', async () => {
+    const own = await startRedis()
+    try {
+      const store = open({ url: own.url, budgetMs: BUDGET_MS })
+      await admit(store)
+      await own.pause()
+      // More than may wait, all of one turn.
+      const asked = Array.from({ length: 17_000 }, (_, i) => refusal(admit(store, `k${i % 100}`)))
+      const refusals = await Promise.all(asked)
+      own.resume()
+      const full = refusals.filter(({ message }) => message.includes('at most 16384 calls'))
+      expect(full.length).toBe(17_000 - 16_384)
+      expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['STORE_UNAVAILABLE']))
+    } finally {
+      await own.stop()
+    }
+  })
+
   it('costs a call its budget and no more', async () => {
     const own = await startRedis()
     try {

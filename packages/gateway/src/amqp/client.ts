@@ -38,7 +38,6 @@ export class BrokerClient extends AMQPBaseClient {
   #bodyBytes = 0
   #readAtMs = 0
   #failure: BrokerFailure | null = null
-  /** Whether the connection ended without a word of the broker's. */
   #isCut = false
 
   constructor(socket: Socket, { username, password, vhost, maxBodyBytes }: BrokerClientOptions) {
@@ -47,11 +46,7 @@ export class BrokerClient extends AMQPBaseClient {
     this.#frames = new Frames(MAX_FRAME_BYTES, maxBodyBytes)
   }
 
-  /** Why the connection ended: null while it is open, or where the caller closed it. */
-  get failure(): BrokerFailure | null {
-    return this.#failure
-  }
-
+  /** Whether the connection ended without a word of the broker's. */
   get isCut(): boolean {
     return this.#isCut
   }
@@ -108,10 +103,11 @@ export class BrokerClient extends AMQPBaseClient {
     // Where nothing is read, what the broker still has to say would have to be read first, and it may be much.
     if (!this.closed && !this.#socket.isPaused()) {
       let timer: NodeJS.Timeout | undefined
-      const late = new Promise<void>((resolve) => {
+      const over = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, CLOSE_WITHIN_MS)
+        this.#socket.once('close', () => resolve())
       })
-      await Promise.race([this.close().catch(() => {}), late])
+      await Promise.race([this.close(), over])
       clearTimeout(timer)
     }
     this.#end()
@@ -144,10 +140,14 @@ export class BrokerClient extends AMQPBaseClient {
 
   /** Tells the broker of us, and sees whether anything comes of it: both have to say something within a heartbeat. */
   #beat(heartbeatMs: number): void {
-    this.#timer = setInterval(() => {
-      void this.send(HEARTBEAT)
+    const judge = (): void => {
       const isSilent = performance.now() - this.#readAtMs > 2 * heartbeatMs
       if (isSilent && !this.#socket.isPaused()) this.#cut('the broker has fallen silent')
+    }
+    this.#timer = setInterval(() => {
+      void this.send(HEARTBEAT)
+      // After the process was held up a timer runs before what came in meanwhile is read.
+      setImmediate(judge)
     }, heartbeatMs / 2)
   }
 

@@ -116,14 +116,12 @@ async function connect(
   }
 }
 
-/**
- * A connection that was cut does not say by whom: an agent that can't be reached any more is taken for the one.
- */
+/** A connection that was cut does not say by whom: an agent that can't be reached any more is taken for the one. */
 export async function whoWasLost(
   endpoint: Endpoint,
   failure: BrokerFailure,
 ): Promise<BrokerFailure> {
-  if (endpoint.kind === 'direct') return failure
+  if (endpoint.kind === 'direct' || failure.code !== 'CONNECTION_CLOSED') return failure
   try {
     const socket = await connectToAgent(endpoint, { timeoutMs: LOOK_WITHIN_MS })
     socket.destroy()

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Patience } from '../agents/patience.ts'
+import { HeldPermit } from '../http/permit.ts'
 import type { House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { EventStream } from '../stream/sse.ts'
-import { StreamPermit } from '../stream/permit.ts'
 import { reachBroker, whoWasLost, type BrokerParts, type Reached } from './connect.ts'
 import { QueueStream, type Ending } from './consumer.ts'
 import { BrokerFailure, errorEvent } from './failure.ts'
@@ -11,6 +11,15 @@ import type { AskedConsume } from './request.ts'
 
 /** The streams that this gateway serves, by their ids. */
 export type Streams = Map<string, QueueStream>
+
+/** A gateway that crashed holds its permits for so long. */
+const PERMIT_MS = 60_000
+
+/** What else may end a stream, once there is one. */
+interface Watch {
+  onSlow: () => void
+  onLost: () => void
+}
 
 interface Serving {
   readonly house: House
@@ -28,31 +37,33 @@ interface Serving {
  */
 export async function consume(serving: Serving): Promise<void> {
   const { house, request, reply } = serving
+  const { scheduler } = house
   const key = request.apiKey as ApiKey
-  const permit = await StreamPermit.take(house.scheduler, key, request.decision)
+  const watch: Watch = { onSlow: () => {}, onLost: () => {} }
+  // A permit is only given together with a request, and this one has been counted.
+  if (request.decision !== null) await scheduler.refund(request.decision)
+  const permit = await HeldPermit.take(scheduler, key, PERMIT_MS, () => watch.onLost())
   try {
-    await house.workshop.work(reply, (signal) => serve(serving, key, permit, signal))
+    await house.workshop.work(reply, (signal) => serve(serving, key, watch, signal))
   } finally {
-    // Its deadline frees it as well.
-    await permit.release().catch((error: unknown) => request.log.warn({ err: error }, 'permit'))
+    await permit.release()
   }
 }
 
 async function serve(
   serving: Serving,
   key: ApiKey,
-  permit: StreamPermit,
+  watch: Watch,
   signal: AbortSignal,
 ): Promise<void> {
   const { house, parts, asked, reply, request } = serving
   const patience = new Patience(asked.timeoutMs, signal)
   const reached = await reachBroker(parts, asked, patience, signal)
   reply.hijack()
-  const slow = { tell: (): void => {} }
   const { slowReaderMs } = house.options
   const events = new EventStream(reply.raw, headersOf(reply), {
     stallMs: slowReaderMs,
-    onStall: () => slow.tell(),
+    onStall: () => watch.onSlow(),
   })
   house.metrics.streams.inc()
   try {
@@ -64,10 +75,13 @@ async function serve(
     const { client } = result
     const options = { keyId: key.id, client, events, asked }
     const stream = new QueueStream({ ...options, maxMessageBytes: parts.maxMessageBytes })
-    slow.tell = () => stream.finish(slowReader(slowReaderMs))
-    permit.onLost = () => stream.finish(permitLost())
-    await follow(serving, stream, reached, patience, signal)
-    await client.leave()
+    watch.onSlow = () => stream.finish(slowReader(slowReaderMs))
+    watch.onLost = () => stream.finish(permitLost())
+    try {
+      await follow(serving, stream, reached, patience, signal)
+    } finally {
+      await client.leave()
+    }
   } catch (error) {
     // There is no status left to say it with: the reader sees a stream that breaks off.
     request.log.error({ err: error }, 'a stream failed')
@@ -128,7 +142,7 @@ function refuse(events: EventStream, failure: BrokerFailure): void {
 }
 
 function slowReader(ms: number): BrokerFailure {
-  const message = `the reader took nothing of what is there for ${ms} ms`
+  const message = `the reader did not take in ${ms} ms what waits for him`
   return new BrokerFailure('SLOW_READER', message)
 }
 

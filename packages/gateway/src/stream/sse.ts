@@ -1,15 +1,18 @@
 import type { ServerResponse } from 'node:http'
 
-const HEARTBEAT_MS = 15_000
+const DEFAULT_HEARTBEAT_MS = 15_000
 const DEFAULT_STALL_MS = 30_000
-/** How long the last of a stream may take to reach its reader. */
-const LINGER_MS = 5_000
+const DEFAULT_LINGER_MS = 5_000
 
 /** How a stream stands with its reader. */
 export type Written = 'flowing' | 'full' | 'closed'
 
 export interface EventStreamOptions {
-  /** How long a reader may take nothing of what is there for him, in ms. Default 30,000. */
+  /** How often there is a comment, in ms. Default 15,000. */
+  readonly heartbeatMs?: number
+  /** How long the last of a stream may take to reach its reader, in ms. Default 5,000. */
+  readonly lingerMs?: number
+  /** How long a reader may take for what waits for him, in ms. Default 30,000. */
   readonly stallMs?: number
   /** What is done about a reader who does not: told once. Default: he is hung up on. */
   readonly onStall?: () => void
@@ -22,20 +25,25 @@ export interface EventStreamOptions {
 export class EventStream {
   readonly #raw: ServerResponse
   readonly #stallMs: number
+  readonly #lingerMs: number
   readonly #onStall: () => void
   readonly #heartbeat: NodeJS.Timeout
   /** Runs while anything waits for the reader, anew whenever he takes some. */
   #stall: NodeJS.Timeout | null = null
   #waiting = 0
+  #taken = 0
   #hasEnded = false
 
   constructor(
     raw: ServerResponse,
     headers: Readonly<Record<string, string | number | readonly string[]>>,
-    { stallMs = DEFAULT_STALL_MS, onStall = () => raw.destroy() }: EventStreamOptions = {},
+    options: EventStreamOptions = {},
   ) {
+    const { stallMs = DEFAULT_STALL_MS, onStall = () => raw.destroy() } = options
+    const { heartbeatMs = DEFAULT_HEARTBEAT_MS, lingerMs = DEFAULT_LINGER_MS } = options
     this.#raw = raw
     this.#stallMs = stallMs
+    this.#lingerMs = lingerMs
     this.#onStall = onStall
     raw.on('error', () => {})
     raw.writeHead(200, {
@@ -45,7 +53,7 @@ export class EventStream {
       'x-accel-buffering': 'no',
     })
     // A comment now and then keeps what is in between from ending a quiet connection.
-    this.#heartbeat = setInterval(() => this.#write(': alive\n\n'), HEARTBEAT_MS)
+    this.#heartbeat = setInterval(() => this.#write(': alive\n\n'), heartbeatMs)
     raw.once('close', () => this.#stop())
   }
 
@@ -81,7 +89,7 @@ export class EventStream {
     this.#stop()
     const raw = this.#raw
     if (raw.destroyed) return
-    const linger = setTimeout(() => raw.destroy(), LINGER_MS)
+    const linger = setTimeout(() => raw.destroy(), this.#lingerMs)
     raw.once('close', () => clearTimeout(linger))
     raw.end(() => clearTimeout(linger))
   }
@@ -90,14 +98,23 @@ export class EventStream {
     const raw = this.#raw
     if (this.#hasEnded || raw.destroyed) return 'closed'
     this.#waiting++
-    this.#stall ??= setTimeout(this.#onStall, this.#stallMs)
+    this.#stall ??= setTimeout(() => this.#judge(), this.#stallMs)
     const isFlowing = raw.write(text, (error) => {
       this.#waiting--
+      this.#taken++
       if (this.#waiting > 0) this.#stall?.refresh()
       else this.#stopStall()
       if (error === undefined || error === null) onTaken?.()
     })
     return isFlowing ? 'flowing' : 'full'
+  }
+
+  /** After the process was held up a timer runs before it is heard what the reader took meanwhile. */
+  #judge(): void {
+    const before = this.#taken
+    setImmediate(() => {
+      if (this.#taken === before && this.#waiting > 0 && !this.#hasEnded) this.#onStall()
+    })
   }
 
   #stop(): void {

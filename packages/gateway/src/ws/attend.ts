@@ -4,11 +4,11 @@ import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { ApiError } from '../http/api-error.ts'
 import { checkedKey, checkScope } from '../http/auth.ts'
+import { HeldPermit } from '../http/permit.ts'
 import type { House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { refuse, socketFailureOf } from './failure.ts'
 import { openTarget, type OpenTarget } from './open.ts'
-import { HeldPermit } from './permit.ts'
 import { CallerGone, Reception } from './reception.ts'
 import { relay } from './relay.ts'
 import { askedOf, readMessage, type AskedSocket } from './request.ts'
@@ -66,7 +66,9 @@ async function serveKey(
   const { sockets } = house.options
   const key = await knownKey(house, caller, message['apiKey'])
   const { scheduler } = house
-  const permit = await HeldPermit.take(scheduler, key, sockets.permitMs, (f) => seat.end(f))
+  const permit = await HeldPermit.take(scheduler, key, sockets.permitMs, (error) =>
+    seat.end(socketFailureOf(error)),
+  )
   try {
     checkScope(key, 'ws')
     const asked = askedOf(message, client.protocol, house.guard)

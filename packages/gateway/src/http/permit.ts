@@ -1,6 +1,6 @@
 import type { Decision, Mode, Permit, Scheduler } from '@ostler/core'
 import type { ApiKey } from '../keys/key.ts'
-import { SocketFailure } from './failure.ts'
+import { ApiError } from './api-error.ts'
 
 type Deciding = Pick<Scheduler<Mode>, 'admit' | 'refund' | 'renew' | 'release'>
 
@@ -8,14 +8,14 @@ type Deciding = Pick<Scheduler<Mode>, 'admit' | 'refund' | 'renew' | 'release'>
 const RENEWALS = 3
 
 /**
- * A connection of a key, for as long as it lives: one of the permits that its tier has. It is renewed in time, so that the permit
- * of a gateway that crashed comes free soon.
+ * A connection or a stream of a key, for as long as it lives: one of the permits that its tier has. It is renewed in time, so that
+ * the permit of a gateway that crashed comes free soon.
  */
 export class HeldPermit {
   readonly #scheduler: Deciding
   readonly #key: ApiKey
   readonly #ttlMs: number
-  readonly #onLost: (failure: SocketFailure) => void
+  readonly #onLost: (error: ApiError) => void
   readonly #timer: NodeJS.Timeout
   #permit: Permit
   #isReleased = false
@@ -25,7 +25,7 @@ export class HeldPermit {
     key: ApiKey,
     ttlMs: number,
     permit: Permit,
-    onLost: (failure: SocketFailure) => void,
+    onLost: (error: ApiError) => void,
   ) {
     this.#scheduler = scheduler
     this.#key = key
@@ -35,16 +35,24 @@ export class HeldPermit {
     this.#timer = setInterval(() => void this.#renew(), ttlMs / RENEWALS)
   }
 
-  /** Counts a request of the key, and takes a permit with it: both or neither. @throws SocketFailure RATE_LIMITED */
+  /**
+   * Counts a request of the key, and takes a permit with it: both or neither. `onLost` is told once, if another has the permit and
+   * there is no other one.
+   * @throws ApiError RATE_LIMITED
+   */
   static async take(
     scheduler: Deciding,
     key: ApiKey,
     ttlMs: number,
-    onLost: (failure: SocketFailure) => void,
+    onLost: (error: ApiError) => void,
   ): Promise<HeldPermit> {
-    const decision = await scheduler.admit({ key: key.id, tier: key.tier, permit: { ttlMs } })
+    const decision = await ask(scheduler, key, ttlMs)
     if (decision.permit === undefined) throw denied(decision)
     return new HeldPermit(scheduler, key, ttlMs, decision.permit, onLost)
+  }
+
+  get id(): string {
+    return this.#permit.id
   }
 
   async release(): Promise<void> {
@@ -69,11 +77,10 @@ export class HeldPermit {
   /** A store that was gone for long, or has lost its data, holds it no more: it is asked for another, which uses no quota. */
   async #takeAgain(): Promise<void> {
     if (this.#isReleased) return
-    const { id: key, tier } = this.#key
-    const decision = await this.#scheduler.admit({ key, tier, permit: { ttlMs: this.#ttlMs } })
+    const decision = await ask(this.#scheduler, this.#key, this.#ttlMs)
     if (decision.permit === undefined) {
-      this.#onLost(denied(decision))
-      return
+      clearInterval(this.#timer)
+      return this.#onLost(denied(decision))
     }
     await this.#scheduler.refund(decision)
     this.#permit = decision.permit
@@ -82,10 +89,19 @@ export class HeldPermit {
   }
 }
 
-function denied({ policy, limit, retryAfterMs }: Decision): SocketFailure {
+async function ask(
+  scheduler: Deciding,
+  { id: key, tier }: ApiKey,
+  ttlMs: number,
+): Promise<Decision> {
+  return scheduler.admit({ key, tier, permit: { ttlMs } })
+}
+
+function denied({ policy, limit, retryAfterMs }: Decision): ApiError {
   const message =
     policy === 'permits'
       ? `at most ${limit} connections may be open at once`
       : `at most ${limit} requests are allowed in a window of ${policy}`
-  return new SocketFailure('RATE_LIMITED', message, { details: { policy, limit, retryAfterMs } })
+  const details = { policy, limit, retryAfterMs }
+  return new ApiError('RATE_LIMITED', message, { details, retryAfterMs })
 }
