@@ -11,6 +11,8 @@ export interface Case<State = unknown> {
   readonly async?: boolean
   /** What a reader must know of it: how it is called, what it does not do. */
   readonly note?: string
+  /** Cases of one group are set up, timed against each other and let go before the next group's. Default: all of a table are one group. */
+  readonly group?: string
   setup(): State | Promise<State>
   /** Makes ready what one call of `run` uses up, outside of what is timed; awaited where `run` is. */
   before?(state: State): void | Promise<void>

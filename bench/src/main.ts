@@ -62,6 +62,7 @@ async function resultsOf(chosen: readonly NamedTable[], pace: Pace): Promise<Res
   }
   for (const named of chosen) {
     const { table } = named
+    const sinceMs = performance.now()
     console.log(`\n${table.name}`)
     try {
       if (table.needs === 'redis' && typeof redis === 'string') throw new Error(redis)
@@ -69,6 +70,7 @@ async function resultsOf(chosen: readonly NamedTable[], pace: Pace): Promise<Res
       rows.push(...found)
       printRows(found)
       printJudgements(judge([table], soFar()))
+      console.log(`  ${((performance.now() - sinceMs) / 1_000).toFixed(1)} s`)
     } catch (error) {
       const why = wordsOf(error)
       console.error(`  not measured: ${why}`)

@@ -311,6 +311,14 @@ describe('a connect message that is not as it must be', () => {
     expect(target.sockets).toHaveLength(0)
   })
 
+  it('is told of in short, however long it is', async () => {
+    const gateway = await startGateway({ agents: [ONE] })
+    const headers = { ['x '.repeat(4_000)]: 'y' }
+    const { answer } = await dialTarget(gateway, 'wss://shop.example/', { headers })
+    expect(answer).toMatchObject({ code: 'VALIDATION_ERROR' })
+    expect(String(answer['message']).length).toBeLessThan(200)
+  })
+
   it('may not name sub-protocols where one was agreed before', async () => {
     const gateway = await startGateway({ agents: [ONE] })
     const client = await dial(gateway.ws, ['chat'])

@@ -122,9 +122,25 @@ export const health = [
   {
     name: 'lease-slot-never-freed',
     file: `${STORE}/leases.ts`,
-    find: 'if (--this.#inFlight[row] === 0)',
-    replace: 'if (this.#inFlight[row] === 0)',
+    find: '    this.#open.remove(slot)\n',
+    replace: '',
     why: 'agents fill up until no slot is left',
     tests,
+  },
+  {
+    name: 'newest-change-alone',
+    file: `${STORE}/memory-health.ts`,
+    find: 'if (!changed || !isFollowed)',
+    replace: 'if (!changed)',
+    why: 'a process that is behind never hears what another has excluded',
+    tests: ['test/core/store/memory-health.test.ts'],
+  },
+  {
+    name: 'revived-entry-pruned',
+    file: `${STORE}/change-log.ts`,
+    find: 'if (this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] !== version) continue',
+    replace: '',
+    why: 'an agent that came back is lost once enough others have gone',
+    tests: ['test/core/store/table.test.ts'],
   },
 ]

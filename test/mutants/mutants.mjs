@@ -5,5 +5,6 @@ import { gateway } from './gateway.mjs'
 import { health } from './health.mjs'
 import { limits } from './limits.mjs'
 import { picks } from './picks.mjs'
+import { stores } from './stores.mjs'
 
-export const mutants = [...limits, ...health, ...picks, ...degraded, ...gateway]
+export const mutants = [...limits, ...health, ...picks, ...degraded, ...stores, ...gateway]

@@ -41,6 +41,14 @@ export const zipfKeys: Load = {
   calls: (limiter) => callsOf(limiter, keyNames(10_000), zipfRanks(10_000, DRAWS, 3)),
 }
 
+/** So few that all of them lie in the nearest cache. */
+export const fewKeys: Load = {
+  keyCount: 64,
+  stepMs: 1_000,
+  everyKey: () => keyNames(64),
+  calls: (limiter) => callsOf(limiter, keyNames(64), zipfRanks(64, DRAWS, 3)),
+}
+
 const FRESH = 1_000_000
 const KEY_BYTES = 15
 /** Strings that are made at a time: as many as one sample uses up. */

@@ -81,7 +81,7 @@ async function resolved(value: number): Promise<number> {
 }
 
 /** What answering by an object of a decision's shape costs. */
-function resultObject(load: Load): Case<Calls<{ last: object }>> {
+export function resultObject(load: Load): Case<Calls<{ last: object }>> {
   return {
     name: 'a result object',
     kind: 'floor',

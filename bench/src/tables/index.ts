@@ -16,6 +16,9 @@ const rooms: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
   'redis-admit': async () => (await import('./redis-admit.ts')).redisAdmitTables,
   'redis-pick': async () => (await import('./redis-pick.ts')).redisPickTables,
   sqlite: async () => (await import('./sqlite.ts')).sqliteTables,
+  'why-limits': async () => (await import('./why-limits.ts')).whyLimitTables,
+  'why-picks': async () => (await import('./why-picks.ts')).whyPickTables,
+  'why-stores': async () => (await import('./why-stores.ts')).whyStoreTables,
   'event-loop': async () => (await import('./event-loop.ts')).eventLoopTables,
 }
 

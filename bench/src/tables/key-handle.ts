@@ -1,7 +1,7 @@
 import { memoryStore, Scheduler, seededRandom } from '@ostler/core'
 import type { Case, Table } from '../case.ts'
 import { benchClock, type BenchClock } from '../rig/fleet.ts'
-import { zipfKeys, type Calls } from '../rig/keys.ts'
+import { zipfKeys, type Calls, type Load } from '../rig/keys.ts'
 import { expectShare } from './admit.ts'
 import { mapAndWrite } from './floors.ts'
 
@@ -46,6 +46,7 @@ export function byHandle(
   stepMs: number,
   used: number,
   share: number,
+  load: Load = zipfKeys,
 ): Case<Calls<Handles>> {
   return {
     name,
@@ -59,9 +60,9 @@ export function byHandle(
         random: seededRandom(7),
         tiers: { free: { policies: [{ name: 'free', limit: PER_MINUTE, windowMs: 60_000 }] } },
       }) as unknown as WithHandles
-      const handles = [...zipfKeys.everyKey()].map((key) => scheduler.key(key, 'free'))
+      const handles = Array.from(load.everyKey(), (key) => scheduler.key(key, 'free'))
       for (const handle of handles) for (let i = 0; i < used; i++) handle.admit()
-      return zipfKeys.calls({ clock, handles })
+      return load.calls({ clock, handles })
     },
     run(calls) {
       const { order, limiter } = calls

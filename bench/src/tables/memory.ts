@@ -18,6 +18,7 @@ export const memoryTables: readonly Table[] = [
   {
     name: 'memory of a limiter key',
     about: `Bytes for each of ${KEYS.toLocaleString('en')} keys, their strings aside: 60 a minute, after one hit, and ours after 60: a fixed window holds no more. What a limiter holds before its first key is apart.`,
+    heavy: true,
     gauges: [
       keyGauge('ostler', 'ours', async () => ostlerHit()),
       keyGauge('fast-ratelimit', 'peer', fastHit),

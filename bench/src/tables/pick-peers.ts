@@ -1,5 +1,5 @@
 import type { Agent } from '@ostler/core'
-import type { Case, Table } from '../case.ts'
+import type { Bound, Case, Table } from '../case.ts'
 import { placedAgents } from '../rig/fleet.ts'
 import { loadPeer } from '../rig/peers.ts'
 import { EXCLUSIONS, excludedOf, hintsOf, type Exclusion } from '../rig/world.ts'
@@ -9,29 +9,49 @@ import { balancedPool, proxyConfiguration, roundRobinPool, sessionPool } from '.
 const SIZES = [10_000, 100_000]
 const RIVALS = ['geokdbush', "Crawlee's SessionPool", "undici's BalancedPool"]
 
-/** Means, not medians: a pool that is quick until it meets what it has retired would show its quick half alone. */
-export const pickPeerTables: readonly Table[] = SIZES.flatMap((size) =>
-  EXCLUSIONS.map((exclusion): Table => ({
-    name: `pick, against others, ${size.toLocaleString('en')} agents, ${exclusion} excluded`,
-    about: 'One pick by a coordinate, and the report of an ok where there is one.',
-    full: true,
-    alone: exclusion === '50 %' ? ['ostler', ...RIVALS] : [],
-    cases: [
-      picking(size, exclusion, 'coordinate', 'ostler'),
-      filteredSearch(size, exclusion),
-      sessionPool(size, exclusion),
-      balancedPool(size, exclusion),
-      ...(exclusion === '0 %' ? [roundRobinPool(size), proxyConfiguration(size)] : []),
-    ],
-    bounds: RIVALS.map((against) => ({
-      row: 'ostler',
+/**
+ * Means, not medians: a pool that is quick until it meets what it has retired would show its quick half alone. One process has all
+ * exclusions of a size, so that the peers are loaded and the fleet is made once for them.
+ */
+export const pickPeerTables: readonly Table[] = SIZES.map((size) => ({
+  name: `pick, against others, ${size.toLocaleString('en')} agents`,
+  about:
+    'One pick by a coordinate, and the report of an ok where there is one, for each kind of exclusion. What is excluded stays so: as a domain excludes for minutes what a pool of sessions drops once.',
+  full: true,
+  alone: ['ostler', ...RIVALS].map((name) => rowOf('50 %', name)),
+  cases: EXCLUSIONS.flatMap((exclusion) => [
+    under(exclusion, picking(size, exclusion, 'coordinate', 'ostler')),
+    under(exclusion, filteredSearch(size, exclusion)),
+    under(exclusion, sessionPool(size, exclusion)),
+    under(exclusion, balancedPool(size, exclusion)),
+    ...(exclusion === '0 %' ? unexcluding(size, exclusion) : []),
+  ]),
+  bounds: EXCLUSIONS.flatMap((exclusion) =>
+    RIVALS.map((rival): Bound => ({
+      row: rowOf(exclusion, 'ostler'),
       of: 'mean',
-      against,
+      against: rowOf(exclusion, rival),
       faster: true,
       least: 10,
     })),
-  })),
-)
+  ),
+}))
+
+function rowOf(exclusion: Exclusion, name: string): string {
+  return `${exclusion}: ${name}`
+}
+
+/** What excludes nothing, beside the rest. */
+function unexcluding(size: number, group: Exclusion): readonly Case[] {
+  return [
+    { ...roundRobinPool(size), group },
+    { ...proxyConfiguration(size), group },
+  ]
+}
+
+function under<State>(exclusion: Exclusion, one: Case<State>): Case<State> {
+  return { ...one, name: rowOf(exclusion, one.name), group: exclusion }
+}
 
 interface Index {
   add(lon: number, lat: number): number
@@ -57,9 +77,14 @@ interface Searching {
 }
 
 /** The nearest agent that a filter lets through. */
-function filteredSearch(size: number, exclusion: Exclusion): Case<Searching> {
+export function filteredSearch(
+  size: number,
+  exclusion: Exclusion,
+  name = 'geokdbush',
+  most = 1,
+): Case<Searching> {
   return {
-    name: 'geokdbush',
+    name,
     kind: 'peer',
     note: 'over kdbush, with a filter on an array of what is excluded',
     async setup() {
@@ -77,7 +102,7 @@ function filteredSearch(size: number, exclusion: Exclusion): Case<Searching> {
     run(state) {
       const { around, index, excluded, places } = state
       const [lat, lon] = places[state.next++ & (places.length - 1)]
-      const [at] = around(index, lon, lat, 1, Infinity, (each) => excluded[each] === 0)
+      const [at] = around(index, lon, lat, most, Infinity, (each) => excluded[each] === 0)
       if (at === undefined || excluded[at] === 1) state.wrong++
       else state.found++
     },

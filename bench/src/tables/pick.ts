@@ -18,8 +18,12 @@ const OK = { kind: 'ok', latencyMs: 200 } as const
 export const pickTables: readonly Table[] = SIZES.map((size) => ({
   name: tableName(size),
   about: `pick and report(ok), one pair a sample, timer included; ${size.toLocaleString('en')} agents in real cities, memory store.`,
-  heavy: size === 1_000_000,
-  alone: ['0 %, country', '50 %, coordinate', '99.9 %, country'],
+  heavy: size >= 100_000,
+  full: size === 1_000_000,
+  alone:
+    size === 1_000_000
+      ? ['50 %, coordinate']
+      : ['0 %, country', '50 %, coordinate', '99.9 %, country'],
   cases: EXCLUSIONS.flatMap((exclusion) =>
     HINT_KINDS.map((hint) => picking(size, exclusion, hint, `${exclusion}, ${hint}`)),
   ),

@@ -18,7 +18,7 @@ export const redisAdmitTables: readonly Table[] = LOADS.map((load) => ({
   name: `admit on Redis, ${load.inFlight.toLocaleString('en')} in flight`,
   about: `One server, one connection each, ${KEYS.toLocaleString('en')} keys, 60 a minute; callers that each wait for their answer before the next call. Time for each call.`,
   needs: 'redis',
-  cases: [ostler(load), ping(load), evalsha(load), ...redisLimiters(load)],
+  cases: [redisOstler(load), ping(load), evalsha(load), ...redisLimiters(load)],
   bounds: [
     {
       row: 'ostler',
@@ -29,7 +29,7 @@ export const redisAdmitTables: readonly Table[] = LOADS.map((load) => ({
   ],
 }))
 
-function ostler(load: RedisLoad): Case {
+export function redisOstler(load: RedisLoad): Case {
   return callers('ostler', 'ours', load, async () => {
     const store = redisStore({ url: `redis://127.0.0.1:${redisPort()}`, budgetMs: 5_000 })
     const tiers = {

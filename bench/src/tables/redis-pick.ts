@@ -1,6 +1,6 @@
 import { Scheduler, type Lease } from '@ostler/core'
 import { redisStore } from '@ostler/store-redis'
-import type { Figure, Table } from '../case.ts'
+import type { Case, Figure, Table } from '../case.ts'
 import { placedAgents } from '../rig/fleet.ts'
 import { connected, redisPort } from '../rig/redis.ts'
 import { evalsha } from './redis-admit.ts'
@@ -21,7 +21,7 @@ export const redisPickTables: readonly Table[] = [
     about,
     needs: 'redis',
     cases: [picks(ALONE), evalsha(ALONE)],
-    gauges: [{ name: TRIPS, kind: 'ours', measure: trips }],
+    gauges: [{ name: TRIPS, kind: 'ours', processes: 1, measure: trips }],
     bounds: [
       { row: 'ostler', against: 'a trivial EVALSHA', most: 1.5 },
       { row: TRIPS, most: 1 },
@@ -47,7 +47,7 @@ async function openFleet(): Promise<Scheduler<'async'>> {
   return scheduler
 }
 
-function picks(load: RedisLoad) {
+export function picks(load: RedisLoad): Case {
   return callers('ostler', 'ours', load, async () => {
     const scheduler = await openFleet()
     const leases: Lease[] = []

@@ -94,6 +94,7 @@ export {
   type Tat,
 } from './limit/gcra.ts'
 export { permitRetryMs } from './limit/permit.ts'
+export { checkKey } from './limit/key.ts'
 
 export { parseGeo, type GeoHint, type GeoWish } from './geo/hint.ts'
 export {

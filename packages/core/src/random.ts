@@ -20,16 +20,21 @@ export class Seeded {
   }
 
   next(): number {
-    const state = (this.#state + 0x6d2b79f5) | 0
-    this.#state = state
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+    return (this.#mixed() >>> 0) / 4294967296
   }
 
   /** An integer from 0 to below `count`. */
   below(count: number): number {
-    return Math.floor(this.next() * count)
+    return Math.floor(((this.#mixed() >>> 0) / 4294967296) * count)
+  }
+
+  /** 32 bits as a signed integer, which costs no allocation to hand on. */
+  #mixed(): number {
+    const state = (this.#state + 0x6d2b79f5) | 0
+    this.#state = state
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return mixed ^ (mixed >>> 14)
   }
 }
 

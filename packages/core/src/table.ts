@@ -10,7 +10,7 @@ export const AHEAD = 256
 /**
  * A hash table of integer handles that never rehashes at once: linear hashing (W. Litwin, 1980), one bucket split a time.
  * It holds chains alone, and hashes; what a handle stands for, and whether it equals a key, is its owner's to say:
- * `for (let h = table.first(hash); h >= 0; h = table.next(h)) if (table.hashOf(h) === hash && ...) return h`.
+ * `for (let h = table.first(hash); h >= 0; h = table.next(h)) if (table.isOf(h, hash) && ...) return h`.
  * An owner who can give hashes again (of any handle that is in the table) spares keeping them; a bucket then has marks of what is in it,
  * so that `mayHold` turns down nine in ten of the unknown without a look at the chain.
  * A handle's link, its hash and what its owner keeps of it stand side by side: a step along a chain waits for memory once.
@@ -18,11 +18,13 @@ export const AHEAD = 256
  */
 export class HandleTable {
   /** Per bucket: its first handle plus one, or 0. */
-  readonly #heads: Uint32Array[] = [new Uint32Array(CHUNK)]
+  readonly #heads: Int32Array[] = [new Int32Array(CHUNK)]
   /**
    * By handle, 1,024 a chunk, a row: the next of its bucket (or of the free ones) plus one; its hash, where they are kept; the owner's words.
    */
   readonly rows: Uint32Array[] = []
+  /** The same memory, signed: to the engine what may reach 2^32 is a double, and is made anew for each that is passed on. */
+  readonly ints: Int32Array[] = []
   readonly #words: number
   readonly #ownersHash: ((handle: number) => number) | null
   /** Per bucket, where hashes are not kept: one bit of 16 for each handle, by the hash's highest bits. */
@@ -64,12 +66,18 @@ export class HandleTable {
   }
 
   next(handle: number): number {
-    return this.rows[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + LINK] - 1
+    return this.ints[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + LINK] - 1
   }
 
   hashOf(handle: number): number {
     if (this.#ownersHash !== null) return this.#ownersHash(handle)
     return this.rows[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + HASH]
+  }
+
+  /** Whether a handle's hash is this one, signed or not. */
+  isOf(handle: number, hash: number): boolean {
+    if (this.#ownersHash !== null) return (this.#ownersHash(handle) | 0) === (hash | 0)
+    return this.ints[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + HASH] === (hash | 0)
   }
 
   /**
@@ -81,7 +89,7 @@ export class HandleTable {
     let unknown = 0
     for (let i = 0; i < count; i++) {
       let handle = found[i]
-      while (handle >= 0 && this.hashOf(handle) !== hashes[i]) handle = this.next(handle)
+      while (handle >= 0 && !this.isOf(handle, hashes[i])) handle = this.next(handle)
       found[i] = handle
       if (handle < 0) unknown++
     }
@@ -106,17 +114,17 @@ export class HandleTable {
     if (handle >= 0) this.#free = this.next(handle) + 1
     else {
       handle = this.#handles++
-      if ((handle & IN_CHUNK) === 0) this.rows.push(new Uint32Array(CHUNK * this.#words))
+      if ((handle & IN_CHUNK) === 0) this.#addChunk()
     }
     if (this.#ownersHash === null) {
-      this.rows[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + HASH] = hash
+      this.ints[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + HASH] = hash
     }
     this.#push(hash, handle)
     return handle
   }
 
   remove(handle: number): void {
-    const bucket = this.#bucketOf(this.hashOf(handle))
+    const bucket = this.#bucketOf(this.#intHashOf(handle))
     const after = this.next(handle)
     let at = this.#heads[bucket >>> CHUNK_BITS][bucket & IN_CHUNK] - 1
     if (at === handle) this.#heads[bucket >>> CHUNK_BITS][bucket & IN_CHUNK] = after + 1
@@ -130,13 +138,24 @@ export class HandleTable {
     this.#size--
   }
 
+  #addChunk(): void {
+    const row = new Uint32Array(CHUNK * this.#words)
+    this.rows.push(row)
+    this.ints.push(new Int32Array(row.buffer))
+  }
+
+  #intHashOf(handle: number): number {
+    if (this.#ownersHash !== null) return this.#ownersHash(handle) | 0
+    return this.ints[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + HASH]
+  }
+
   #bucketOf(hash: number): number {
     const wide = hash & (this.#mask * 2 + 1)
     return wide < this.#mask + 1 + this.#split ? wide : hash & this.#mask
   }
 
   #setNext(handle: number, next: number): void {
-    this.rows[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + LINK] = next + 1
+    this.ints[handle >>> CHUNK_BITS][(handle & IN_CHUNK) * this.#words + LINK] = next + 1
   }
 
   #push(hash: number, handle: number): void {
@@ -160,7 +179,7 @@ export class HandleTable {
     const from = this.#split
     const to = this.#mask + 1 + from
     if (to >>> CHUNK_BITS === this.#heads.length) {
-      this.#heads.push(new Uint32Array(CHUNK))
+      this.#heads.push(new Int32Array(CHUNK))
       if (this.#ownersHash !== null) this.#marks.push(new Uint16Array(CHUNK))
     }
     let handle = this.#heads[from >>> CHUNK_BITS][from & IN_CHUNK] - 1
@@ -173,7 +192,7 @@ export class HandleTable {
     }
     while (handle >= 0) {
       const next = this.next(handle)
-      this.#push(this.hashOf(handle), handle)
+      this.#push(this.#intHashOf(handle), handle)
       handle = next
     }
   }

@@ -3,30 +3,29 @@
 -- Gives the first candidate that the domain does not exclude and that has a free slot, and takes
 -- its slot and, on probation, its probe. Translates acquire of core's store/memory-health.ts.
 --
--- KEYS    meta; x (resting exits); then of each decision: the domain's m, d, v, o, i, s; l<lease>;
---         a<agent> per candidate
--- ARGV    given, draw, slack, channel, who, strikeDecayMs, maxLeases; then of each decision: domain,
---         since, lease, deadline, how many candidates, and for each: exit, maxConcurrency
--- Answer  { server's instant in ms (0 where nobody asked for it), one entry per decision }:
---         { 1, index, epoch, probe, fleet version, changes } of the candidate that is given, { 3, ...,
---         version } of them where there is nothing new to tell, { 0, busy until per candidate, fleet
---         version, changes } where none is, changes as changes_since says; { 2, message } where it
---         failed
+-- KEYS    meta; x (resting exits); then of each domain: m, d, v, o, i, s; then of each decision:
+--         l<lease>; a<agent> per candidate
+-- ARGV    given, draw, slack, channel, who, strikeDecayMs, maxLeases, how many domains, their names; then
+--         of each decision: which of the domains, since, lease, deadline, how many candidates, and for
+--         each: exit, maxConcurrency
+-- Answer  { server's instant in ms (0 where nobody asked for it), fleet version, one entry per decision }:
+--         the index of the candidate that is given, where its epoch is 0, it is no probe, and there is
+--         nothing new to tell; { 1, index, epoch, probe, changes } of any other that is given;
+--         { 0, busy until per candidate, changes } where none is, changes as changes_since says;
+--         { 2, message } where it failed
 -- Refuses STORE_FULL
 -- O(candidates + changes) a decision
 local INLINE_CHANGES = 256
 local DOMAIN_KEYS = 6
 local DECISION_ARGS = 5
 
--- What all decisions share: read once, for this EVALSHA alone changes it meanwhile.
-local meta = nil
+-- What decisions share: read once, for this EVALSHA alone changes it meanwhile.
+local meta, domains = nil, {}
 
 local function given_lease(domain, lease, since)
   local changes = changes_since(meta, domain, since, INLINE_CHANGES)
-  local fleet = fleet_version(meta.base, meta.fleet)
-  local version = changes[1]
-  if #changes == 1 then return { 3, lease.index, lease.epoch, lease.probe, fleet, version } end
-  return { 1, lease.index, lease.epoch, lease.probe, fleet, changes }
+  if #changes == 1 and lease.epoch == 0 and lease.probe == 0 then return lease.index end
+  return { 1, lease.index, lease.epoch, lease.probe, changes }
 end
 
 -- Whether the pair may be dispatched to: refuses by nil, else answers the epoch and 1 for a probe.
@@ -42,27 +41,29 @@ end
 
 -- Takes what the lease takes, unless the call is a repeated one; answers the lease that is held then.
 local function give(domain, key, agent, lease, record, exit, name)
-  lease.of_domain = room_for_lease(meta, domain, tonumber(ARGV[7]))
   local held
-  if lease.of_domain then held = claim_lease(meta, key, lease) else held = read_lease(meta, key) end
+  local has_room = room_for_lease(meta, domain, tonumber(ARGV[7]))
+  if has_room then held = claim_lease(meta, key, lease) else held = read_lease(meta, key) end
   if held then return held end
-  if not lease.of_domain then
+  if not has_room then
     error({ err = 'STORE_FULL a domain holds maxLeases = ' .. ARGV[7] .. ' leases' })
   end
   if lease.probe == 1 then
     local after = probed(record, lease.id, lease.deadline, meta.at, tonumber(ARGV[6]))
     write_record(meta, domain, exit, after)
     announce(meta, domain, { '', '', '', ARGV[4], ARGV[5], name })
+    domain.version_before = domain.version
   end
   take_lease(meta, domain, lease, agent)
   return lease
 end
 
--- A decision: its keys come after KEYS[key], its arguments after ARGV[arg].
-local function decide(key, arg, count)
+-- A decision on a domain: its keys come after KEYS[key], its arguments after ARGV[arg].
+local function decide(number, key, arg, count)
   meta = meta or open_meta(KEYS[1], ARGV)
-  local domain = open_domain(meta, KEYS, key + 1)
-  local lease_key, first = key + DOMAIN_KEYS + 1, arg + DECISION_ARGS
+  local domain = domains[number] or open_domain(meta, KEYS, 3 + DOMAIN_KEYS * (number - 1))
+  domains[number] = domain
+  local lease_key, first = key + 1, arg + DECISION_ARGS
   local records, rests = nil, nil
   if domain.has_records or meta.exits > 0 then
     local exits = {}
@@ -80,8 +81,8 @@ local function decide(key, arg, count)
       if busy_ms == 0 then
         local digits = ARGV[arg + 4]
         local lease = { id = ARGV[arg + 3], deadline = tonumber(digits), digits = digits,
-          index = i - 1, epoch = epoch, probe = probe, of_agent = of_agent, of_domain = 0 }
-        local exit, name = ARGV[first + 2 * i - 1], ARGV[arg + 1]
+          index = i - 1, epoch = epoch, probe = probe, of_agent = of_agent }
+        local exit, name = ARGV[first + 2 * i - 1], ARGV[8 + number]
         return given_lease(domain, give(domain, KEYS[lease_key], agent, lease, record, exit, name),
           since)
       end
@@ -90,20 +91,23 @@ local function decide(key, arg, count)
   end
   local held = read_lease(meta, KEYS[lease_key])
   if held then return given_lease(domain, held, since) end
-  local changes = changes_since(meta, domain, since, INLINE_CHANGES)
-  return { 0, busy, fleet_version(meta.base, meta.fleet), changes }
+  return { 0, busy, changes_since(meta, domain, since, INLINE_CHANGES) }
 end
 
-local answers = { 0 }
-local key, arg = 2, 7
+local answers, domain_count = { 0, 0 }, tonumber(ARGV[8])
+local key, arg = 2 + DOMAIN_KEYS * domain_count, 8 + domain_count
 while arg < #ARGV do
-  local count = tonumber(ARGV[arg + 5])
-  local decided, answer = pcall(decide, key, arg, count)
+  local number, count = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 5])
+  local decided, answer = pcall(decide, number, key, arg, count)
   if not decided then
     answer = { 2, type(answer) == 'table' and answer.err or tostring(answer) }
+    -- What it has changed is not known: the next one reads the domain anew.
+    if domains[number] then flush_leases(meta, domains[number]) end
+    domains[number] = nil
   end
   answers[#answers + 1] = answer
-  key, arg = key + DOMAIN_KEYS + 1 + count, arg + DECISION_ARGS + 2 * count
+  key, arg = key + 1 + count, arg + DECISION_ARGS + 2 * count
 end
-answers[1] = server_ms
+for _, domain in pairs(domains) do flush_leases(meta, domain) end
+answers[1], answers[2] = server_ms, meta and fleet_version(meta.base, meta.fleet) or 0
 return answers

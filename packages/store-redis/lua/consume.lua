@@ -5,8 +5,9 @@
 -- KEYS    of each call: one per policy; then that of the permits, if one is asked for; then that of
 --         the operation, if the call has an opId; one at least
 -- ARGV    1 slack of TTLs in ms, 2 channel of changes, 3 number of policies, four per policy (see
---         lib/policies.lua); then for each call: given, write (1 consume, 0 peek), cost, hashed permit
---         id or '', cap, deadline, opId (1 or 0)
+--         lib/policies.lua); then for each call, unless all are plain (counted, of cost 1, by the
+--         server's time): given, write (1 consume, 0 peek), cost, hashed permit id or '', cap, deadline,
+--         opId (1 or 0)
 -- Answer  as all_verdicts says
 -- O(policies) a call where little has expired since the last admission, else + log(log entries).
 local CALL_ARGS = 7
@@ -14,6 +15,13 @@ local CALL_ARGS = 7
 local slack, channel = tonumber(ARGV[1]), ARGV[2]
 local policies = policies_of(ARGV, 4, tonumber(ARGV[3]))
 local count = #policies
+
+-- Whether an answer binds more than the ones before: a denial
+-- by how long it lasts (-1: for ever), else the least left.
+local function binds(wait, remaining, worst, least)
+  if wait == 0 then return worst == 0 and remaining < least end
+  return worst ~= -1 and (wait == -1 or wait > worst)
+end
 
 -- The verdict of an admitted operation, where it is still remembered. It is kept as
 -- 'until cost limit remaining reset at policy'.
@@ -63,14 +71,16 @@ local function policies_commit(before, cost, at)
 end
 
 -- A call's verdict, packed, and of a repeated operation its text. Its arguments are those from
--- ARGV[first] on.
+-- ARGV[first] on; a plain call has none.
 local function decide(before, first)
-  local write, cost, permit_id =
-    ARGV[first + 1] == '1', tonumber(ARGV[first + 2]), ARGV[first + 3]
-  local permit_key, op_key = nil, nil
-  if permit_id ~= '' then permit_key = KEYS[before + count + 1] end
-  if ARGV[first + 6] == '1' then op_key = KEYS[before + count + (permit_key and 2 or 1)] end
-  local at = policies_read(policies, KEYS, before, now(ARGV[first]))
+  local given, write, cost, permit_id, permit_key, op_key = '', true, 1, '', nil, nil
+  if first then
+    given, write, cost, permit_id =
+      ARGV[first], ARGV[first + 1] == '1', tonumber(ARGV[first + 2]), ARGV[first + 3]
+    if permit_id ~= '' then permit_key = KEYS[before + count + 1] end
+    if ARGV[first + 6] == '1' then op_key = KEYS[before + count + (permit_key and 2 or 1)] end
+  end
+  local at = policies_read(policies, KEYS, before, now(given))
   local permit_last = permit_key and permits_last(permit_key)
   if permit_last and permit_last > at then at = permit_last end
   if op_key then
@@ -102,8 +112,11 @@ local function decide(before, first)
   return verdict
 end
 
-local before = 0
-for first = 4 + 4 * count, #ARGV, CALL_ARGS do
+local before, arguments = 0, 4 + 4 * count
+if #ARGV < arguments then
+  for plain = 0, #KEYS - 1, math.max(1, count) do add_verdict(pcall(decide, plain)) end
+end
+for first = arguments, #ARGV, CALL_ARGS do
   add_verdict(pcall(decide, before, first))
   local permits, ops = ARGV[first + 3] ~= '' and 1 or 0, ARGV[first + 6] == '1' and 1 or 0
   before = before + math.max(1, count + permits + ops)

@@ -19,8 +19,8 @@ export interface Route<C extends Call = Call> {
   readonly script: Script
   /** The most calls in one EVALSHA: a script must not hold up the server (32 picks: under 1 ms). */
   readonly most: number
-  /** What all decisions touch: their own keys come after it. */
-  readonly keys: readonly string[]
+  /** What decisions touch beside their own keys, which come after it. */
+  sharedKeys(calls: readonly C[]): readonly string[]
   /** Strings of the reply come as bytes. */
   readonly bytes: boolean
   /** Adds what follows the keys of all calls. */
@@ -77,7 +77,7 @@ export class Batch<C extends Call = Call> implements Waiting {
   /** A command that has a script decide: `script` is its name or its text. */
   command(script: string): (string | number)[] {
     const { route, calls } = this
-    const all: (string | number)[] = [script, 0, ...route.keys]
+    const all: (string | number)[] = [script, 0, ...route.sharedKeys(calls)]
     for (const call of calls) for (const key of call.keys) all.push(key)
     all[1] = all.length - 2
     route.addArguments(all, calls)

@@ -23,8 +23,8 @@ function clientOptions(budgetMs: number): Omit<RedisOptions, 'replyMapping'> {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     enableAutoPipelining: false,
-    // The engine ends calls at their budget; this only lets ioredis forget what never came.
-    commandTimeout: silentMs,
+    // The engine ends calls at their budget; this lets ioredis forget what never came. Answers come in
+    // the order of commands, so one timer of the socket tells as much as one of each command.
     socketTimeout: silentMs,
     connectTimeout: silentMs,
     retryStrategy: (times) => Math.min(250, 20 * times) * (0.5 + Math.random() / 2),

@@ -8,8 +8,8 @@ import { hashed } from './keys.ts'
 import type { Compiled } from './policies.ts'
 import { defineScript, type Script } from './scripts.ts'
 
-/** Plain calls under exact policies, as nearly all are; and any others. */
-export const ADMIT: Script = defineScript('admit', ['window', 'policies', 'verdict'])
+/** Plain calls under one exact policy, as nearly all are; and any others. */
+export const ADMIT: Script = defineScript('admit', ['window', 'verdict'])
 export const CONSUME: Script = defineScript('consume', [
   'digits',
   'window',
@@ -32,6 +32,7 @@ const VERDICT_BYTES = 36
 const MOST_TOGETHER = 32
 
 const NO_ARGS: readonly string[] = []
+const NO_KEYS: readonly string[] = []
 
 /** A call of `lua/admit.lua` or `lua/consume.lua`, until it has its verdict. */
 export class ConsumeCall implements Call {
@@ -72,15 +73,14 @@ export class ConsumeCall implements Call {
   }
 }
 
-/** What a call says beside its keys: nothing where it is counted, of cost 1, by the server's time and under exact policies alone. */
+/** What a call says beside its keys: nothing where it is plain, which is counted, of cost 1, by the server's time. */
 export function argumentsOf(
   request: ConsumeRequest,
-  compiled: Compiled,
   given: string,
   write: boolean,
 ): readonly string[] {
   const { cost, permit, opId } = request
-  const usual = given === '' && write && cost === 1 && compiled.allExact
+  const usual = given === '' && write && cost === 1
   if (usual && permit === undefined && opId === undefined) return NO_ARGS
   const counted = [given, write ? '1' : '0', String(cost)]
   const held =
@@ -96,7 +96,6 @@ export class ConsumeRoute implements Route<ConsumeCall> {
   readonly script: Script
   readonly most: number = MOST_TOGETHER
   readonly bytes = true
-  readonly keys: readonly string[] = []
   readonly #compiled: Compiled
   readonly #head: readonly string[]
   readonly #denials: Denials | null
@@ -104,16 +103,21 @@ export class ConsumeRoute implements Route<ConsumeCall> {
   /** `slack`: what TTLs get on top; `channel`: where changes are told. */
   constructor(
     script: Script,
+    isPlain: boolean,
     compiled: Compiled,
     slack: string,
     channel: string,
     denials: Denials | null,
   ) {
-    this.id = `${script.sha} ${compiled.text}`
+    this.id = `${script.sha} ${isPlain} ${compiled.text}`
     this.script = script
     this.#compiled = compiled
     this.#head = [slack, channel, String(compiled.names.length), ...compiled.args]
     this.#denials = denials
+  }
+
+  sharedKeys(): readonly string[] {
+    return NO_KEYS
   }
 
   addArguments(all: (string | number)[], calls: readonly ConsumeCall[]): void {
@@ -152,16 +156,19 @@ export class ConsumeRoute implements Route<ConsumeCall> {
   }
 
   #remember(denials: Denials, call: ConsumeCall, verdict: Verdict, sentMs: number): void {
-    const { digest, mark, given, write } = call
+    const { digest, mark, given, write, request } = call
     const { allowed, retryAfterMs, atMs } = verdict
     // Another tier's denial of the same key may end at another time now.
     if (allowed && write) denials.forget(digest)
     if (allowed || mark === null || retryAfterMs < 0) return
     const { text } = this.#compiled
-    if (given !== '') return denials.keep(digest, text, verdict, mark, atMs, atMs + retryAfterMs)
+    const { key } = request
+    if (given !== '') {
+      return denials.keep(key, digest, text, verdict, mark, atMs, atMs + retryAfterMs)
+    }
     // The server decided after `sentMs`; its clock may run a little faster than ours.
     const untilMs = sentMs + retryAfterMs * 0.999 - 2
-    denials.keep(digest, text, verdict, mark, performance.now(), untilMs)
+    denials.keep(key, digest, text, verdict, mark, performance.now(), untilMs)
   }
 }
 

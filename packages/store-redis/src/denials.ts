@@ -30,7 +30,9 @@ interface Denial {
  */
 export class Denials {
   readonly #most: number
-  readonly #byKey = new Map<string, Denial[]>()
+  readonly #byDigest = new Map<string, Denial[]>()
+  /** Of the keys that were denied last: to make a digest takes as long as all else here. */
+  readonly #digests = new Map<string, string>()
   readonly #changes = new Uint32Array(COUNTERS)
   #all = 0
   #active: boolean
@@ -44,23 +46,29 @@ export class Denials {
   /** Starts or stops remembering; either way what was known is forgotten. */
   set active(active: boolean) {
     this.#active = active
-    this.#byKey.clear()
+    this.#byDigest.clear()
+    this.#digests.clear()
     this.#all++
+  }
+
+  /** A key's digest, where its denial may be remembered. O(1) */
+  digestOf(key: string): string | undefined {
+    return this.#digests.size > 0 ? this.#digests.get(key) : undefined
   }
 
   /** Whether `find` may find something: to be asked before a clock is read. O(1) */
   knows(digest: string): boolean {
-    return this.#byKey.size > 0 && this.#byKey.has(digest)
+    return this.#byDigest.size > 0 && this.#byDigest.has(digest)
   }
 
   /** The verdict that the store would give at this reading, if it is known. O(1) */
   find(digest: string, text: string, readingMs: number): Verdict | null {
-    const denials = this.#byKey.get(digest)
+    const denials = this.#byDigest.get(digest)
     if (denials === undefined) return null
     for (const { text: own, verdict, baseMs, untilMs } of denials) {
       if (own !== text || readingMs >= untilMs) continue
-      this.#byKey.delete(digest)
-      this.#byKey.set(digest, denials)
+      this.#byDigest.delete(digest)
+      this.#byDigest.set(digest, denials)
       const goneMs = Math.max(0, Math.floor(readingMs - baseMs))
       const { policy, limit, remaining, resetAtMs } = verdict
       const atMs = verdict.atMs + goneMs
@@ -80,6 +88,7 @@ export class Denials {
    * `mark`, for the denial may be older than the change.
    */
   keep(
+    key: string,
     digest: string,
     text: string,
     verdict: Verdict,
@@ -88,21 +97,28 @@ export class Denials {
     untilMs: number,
   ): void {
     if (!this.#active || this.mark(digest) !== mark) return
-    const others = (this.#byKey.get(digest) ?? []).filter((other) => other.text !== text)
+    const others = (this.#byDigest.get(digest) ?? []).filter((other) => other.text !== text)
     if (others.length === MOST_LISTS) others.shift()
     const denial = { text, verdict, baseMs, untilMs: Math.min(untilMs, baseMs + MOST_MS) }
-    this.#byKey.delete(digest)
-    this.#byKey.set(digest, [...others, denial])
-    if (this.#byKey.size <= this.#most) return
-    const [oldest] = this.#byKey.keys()
-    this.#byKey.delete(oldest)
+    this.#byDigest.delete(digest)
+    this.#byDigest.set(digest, [...others, denial])
+    this.#digests.delete(key)
+    this.#digests.set(key, digest)
+    dropOldest(this.#byDigest, this.#most)
+    dropOldest(this.#digests, this.#most)
   }
 
   /** Forgets what is known of a key: something of it has changed, or may have. */
   forget(digest: string): void {
     this.#changes[counterOf(digest)]++
-    this.#byKey.delete(digest)
+    this.#byDigest.delete(digest)
   }
+}
+
+function dropOldest(map: Map<string, unknown>, most: number): void {
+  if (map.size <= most) return
+  const [oldest] = map.keys()
+  map.delete(oldest)
 }
 
 /** Digests are base64url of a hash: their first two characters are 12 random bits. */

@@ -2,6 +2,8 @@ import type { OstlerError } from '@ostler/core'
 import type { Batch, Call, Route } from './call.ts'
 import { defineDriven, type Script } from './scripts.ts'
 
+const NO_KEYS: readonly string[] = []
+
 /** What `lua/lib/driver.lua` answers: its time, then for each decision 0 and the answer or 1 and a message. */
 type Reply = readonly [serverMs: number, ...(readonly [failed: 0 | 1, answer: unknown])[]]
 
@@ -31,11 +33,14 @@ export class Driven implements Route<DrivenCall> {
   readonly script: Script
   readonly most = 32
   readonly bytes = false
-  readonly keys: readonly string[] = []
 
   constructor(name: string, libs: readonly string[] = []) {
     this.script = defineDriven(name, libs)
     this.id = this.script.sha
+  }
+
+  sharedKeys(): readonly string[] {
+    return NO_KEYS
   }
 
   addArguments(all: (string | number)[], calls: readonly DrivenCall[]): void {

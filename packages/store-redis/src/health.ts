@@ -61,28 +61,35 @@ export class RedisHealth {
     this.#maxAgents = bounds.maxAgents ?? 1_000_000
   }
 
-  async acquire(request: AcquireRequest): Promise<Acquired> {
-    const { domain, viewVersion, nowMs } = request
-    const answer = await this.#acquired(request)
-    if (answer[0] !== 0) {
-      const [kind, index, epoch, probe, fleetVersion, news] = answer
-      const changes =
-        kind === 3 ? nothingNew(news) : await this.#changes(domain, viewVersion, news, nowMs)
-      return { kind: 'acquired', index, epoch, probe: probe === 1, changes, fleetVersion }
-    }
-    const [, busyUntilMs, fleetVersion, told] = answer
-    const changes = await this.#changes(domain, viewVersion, told, nowMs)
-    return { kind: 'refused', busyUntilMs, changes, fleetVersion }
-  }
-
-  #acquired(request: AcquireRequest): Promise<AcquireAnswer> {
+  acquire(request: AcquireRequest): Promise<Acquired> {
     return new Promise((resolve, reject) => {
       const { keys } = this.#context
-      const touched = this.#context.partsOf(request.domain).slice()
-      touched.push(keys.health(`l:${request.leaseId}`))
+      const touched = [keys.health(`l:${request.leaseId}`)]
       for (const { agentId } of request.candidates) touched.push(keys.health(`a:${agentId}`))
-      const call = new AcquireCall(request, touched, resolve, reject)
+      const answer = (told: AcquireAnswer, fleetVersion: number): void =>
+        resolve(this.#acquired(request, told, fleetVersion))
+      const domainKeys = this.#context.partsOf(request.domain)
+      const call = new AcquireCall(request, domainKeys, touched, answer, reject)
       this.#context.ask(this.#routeOf(request), call)
+    })
+  }
+
+  #acquired(
+    { domain, viewVersion, nowMs }: AcquireRequest,
+    answer: AcquireAnswer,
+    fleetVersion: number,
+  ): Acquired | Promise<Acquired> {
+    if (typeof answer === 'number') {
+      const changes = nothingNew(viewVersion)
+      return { kind: 'acquired', index: answer, epoch: 0, probe: false, changes, fleetVersion }
+    }
+    const told = answer[0] === 0 ? answer[2] : answer[4]
+    return this.#changes(domain, viewVersion, told, nowMs).then((changes): Acquired => {
+      if (answer[0] === 0) {
+        return { kind: 'refused', busyUntilMs: answer[1], changes, fleetVersion }
+      }
+      const [, index, epoch, probe] = answer
+      return { kind: 'acquired', index, epoch, probe: probe === 1, changes, fleetVersion }
     })
   }
 

@@ -1,10 +1,17 @@
-// hot path: admissions pass here; what is known of their keys and policies is looked up, not made.
+// hot path: admissions pass here; what is known of their policies is looked up, not made.
 
-import type { ConsumeRequest, RefundRequest, ResolvedPolicy, Usage, Verdict } from '@ostler/core'
+import type {
+  ConsumeRequest,
+  OstlerError,
+  RefundRequest,
+  ResolvedPolicy,
+  Usage,
+  Verdict,
+} from '@ostler/core'
 import { ADMIT, CONSUME, ConsumeCall, ConsumeRoute, argumentsOf } from './consume.ts'
 import type { Denials } from './denials.ts'
 import type { Engine } from './engine.ts'
-import { hashed, type KeyNames, type Keys } from './keys.ts'
+import { hashed, type Keys } from './keys.ts'
 import { compile, type Compiled } from './policies.ts'
 import { Driven } from './driven.ts'
 
@@ -86,39 +93,37 @@ export class RedisLimits {
   }
 
   #decide(request: ConsumeRequest, write: boolean): Promise<Verdict> {
-    const known = this.#keys.of(request.key)
+    const { key } = request
     const compiled = compile(request.policies)
     const given = this.#engine.given(request.nowMs)
-    let mark: number | null = null
     const denials = this.#denials
+    const digest = denials?.digestOf(key) ?? this.#keys.digest(key)
+    let mark: number | null = null
     if (denials !== null && request.cost === 1 && !isNamed(request)) {
       this.#engine.check()
-      const { digest } = known
       const denial = denials.knows(digest)
         ? denials.find(digest, compiled.text, reading(given))
         : null
       if (denial !== null) return Promise.resolve(denial)
       mark = denials.mark(digest)
     }
-    return new Promise((resolve, reject) => {
-      const keys = this.#keysOf(request, known, compiled)
-      const { digest } = known
-      const args = argumentsOf(request, compiled, given, write)
-      const call = new ConsumeCall(request, digest, keys, args, mark, resolve, reject)
-      const routes = this.#routesOf(compiled)
-      this.#engine.ask(args.length === 0 ? routes.plain : routes.other, call)
-    })
+    const verdict = new Promise<Verdict>(takeEnds)
+    const keys = this.#keysOf(request, digest, compiled)
+    const args = argumentsOf(request, given, write)
+    const call = new ConsumeCall(request, digest, keys, args, mark, resolveTaken, rejectTaken)
+    const routes = this.#routesOf(compiled)
+    this.#engine.ask(args.length === 0 ? routes.plain : routes.other, call)
+    return verdict
   }
 
-  #keysOf(request: ConsumeRequest, known: KeyNames, compiled: Compiled): readonly string[] {
+  #keysOf(request: ConsumeRequest, digest: string, { suffixes }: Compiled): readonly string[] {
     const { permit, opId } = request
-    const names = this.#keys.named(known, compiled.suffixes)
-    if (names.length > 0 && !isNamed(request)) return names
-    const keys = [...names]
-    if (permit !== undefined) keys.push(`${known.head}p`)
-    if (opId !== undefined) keys.push(`${known.head}o:${hashed(opId)}`)
+    const keys: string[] = []
+    for (const suffix of suffixes) keys.push(this.#keys.limit(digest, suffix))
+    if (permit !== undefined) keys.push(this.#keys.limit(digest, 'p'))
+    if (opId !== undefined) keys.push(this.#keys.limit(digest, `o:${hashed(opId)}`))
     // A Cluster finds the node by a key.
-    if (keys.length === 0) keys.push(`${known.head}p`)
+    if (keys.length === 0) keys.push(this.#keys.limit(digest, 'p'))
     return keys
   }
 
@@ -126,9 +131,10 @@ export class RedisLimits {
     let routes = this.#routes.get(compiled)
     if (routes === undefined) {
       const [slack, { channel }, denials] = [this.#slack, this.#keys, this.#denials]
+      const plain = compiled.isOneExact ? ADMIT : CONSUME
       routes = {
-        plain: new ConsumeRoute(ADMIT, compiled, slack, channel, denials),
-        other: new ConsumeRoute(CONSUME, compiled, slack, channel, denials),
+        plain: new ConsumeRoute(plain, true, compiled, slack, channel, denials),
+        other: new ConsumeRoute(CONSUME, false, compiled, slack, channel, denials),
       }
       this.#routes.set(compiled, routes)
     }
@@ -140,6 +146,15 @@ export class RedisLimits {
     this.#engine.check()
     return answer
   }
+}
+
+let resolveTaken: (verdict: Verdict) => void
+let rejectTaken: (error: OstlerError) => void
+
+/** What makes a promise: one function for all of them, for each would else have one made. */
+function takeEnds(resolve: (verdict: Verdict) => void, reject: (error: unknown) => void): void {
+  resolveTaken = resolve
+  rejectTaken = reject
 }
 
 /** Whether a call brings a name of its own: what it comes to depends on more than its policies. */

@@ -11,8 +11,8 @@ export interface Compiled {
   readonly names: readonly string[]
   /** Of each the limit that a verdict tells. */
   readonly limits: readonly number[]
-  /** Whether there are any, and all of them exact. */
-  readonly allExact: boolean
+  /** Whether there is one, and it is exact. */
+  readonly isOneExact: boolean
 }
 
 const compiled = new WeakMap<readonly ResolvedPolicy[], Compiled>()
@@ -31,8 +31,8 @@ export function compile(policies: readonly ResolvedPolicy[]): Compiled {
   }
   const names = policies.map(({ name }) => name)
   const limits = policies.map((policy) => (policy.kind === 'exact' ? policy.limit : policy.burst))
-  const allExact = policies.length > 0 && policies.every(({ kind }) => kind === 'exact')
-  const made = { suffixes, args, text: [...names, ...args].join(' '), names, limits, allExact }
+  const isOneExact = policies.length === 1 && policies[0].kind === 'exact'
+  const made = { suffixes, args, text: [...names, ...args].join(' '), names, limits, isOneExact }
   compiled.set(policies, made)
   return made
 }

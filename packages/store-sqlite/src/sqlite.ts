@@ -1,8 +1,16 @@
-import { OstlerError, shown, type ConsumeRequest, type Store, type Verdict } from '@ostler/core'
+import {
+  OstlerError,
+  shown,
+  type ConsumeRequest,
+  type ResolvedPolicy,
+  type Store,
+  type Verdict,
+} from '@ostler/core'
 import type { Connection } from './file/connection.ts'
 import { Transactions } from './file/transactions.ts'
 import { Health } from './health/health.ts'
 import { Idempotency } from './idempotency.ts'
+import { SqliteGate } from './limits/gate.ts'
 import { Limits } from './limits/limits.ts'
 import { resolveOptions, type ResolvedOptions, type SqliteStoreOptions } from './options.ts'
 
@@ -23,7 +31,16 @@ export function sqliteStore(options: SqliteStoreOptions): Store<'sync'> {
   const { time, ...rest } = resolved
   const settings = { ...rest, ownTime: time === 'own' }
   const file = new Transactions<Tables>(settings, (connection) => tablesOf(connection, resolved))
-  return { ...limitsOf(file), ...healthOf(file), ...fleetOf(file), ...lifeOf(file) }
+  const store: Store<'sync'> = {
+    ...limitsOf(file),
+    ...healthOf(file),
+    ...fleetOf(file),
+    ...lifeOf(file),
+  }
+  // Not enumerable: who spreads a store to put something in place of its `consume` means all calls.
+  return Object.defineProperty(store, 'gate', {
+    value: (policies: readonly ResolvedPolicy[]) => new SqliteGate(file, policies),
+  })
 }
 
 function tablesOf(connection: Connection, options: ResolvedOptions): Tables {
@@ -101,7 +118,9 @@ function fleetOf(file: File): Methods<FleetMethods> {
   }
 }
 
-function lifeOf(file: File): Omit<Store<'sync'>, LimitMethods | HealthMethods | FleetMethods> {
+function lifeOf(
+  file: File,
+): Omit<Store<'sync'>, LimitMethods | HealthMethods | FleetMethods | 'gate'> {
   return {
     mode: 'sync',
     name: 'sqlite',

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Fingerprint } from '../../../packages/core/src/limit/fingerprint.ts'
 import { SlotNames } from '../../../packages/core/src/limit/names.ts'
-import { Records } from '../../../packages/core/src/limit/records.ts'
+import { Rows } from '../../../packages/core/src/limit/rows.ts'
 import { Slots } from '../../../packages/core/src/limit/slots.ts'
 import { seededRandom } from '../../../packages/core/src/random.ts'
 
@@ -49,7 +49,7 @@ test('tells keys apart that look alike to its cache', () => {
 })
 
 test('records keep what was written while their room grows', () => {
-  const records = new Records(3)
+  const records = new Rows(3)
   for (let i = 0; i < 50_000; i++) {
     records.reserve(i)
     expect(records.wordsOf(i)[records.startOf(i) + 2]).toBe(0)
@@ -112,4 +112,16 @@ test('fingerprints of a hundred thousand keys that differ little do not meet', (
     seen.add(`${print.hash} ${print.check}`)
   }
   expect(seen.size).toBe(100_000)
+})
+
+test('never gives the empty key a slot, though its tag is that of a key that is gone', () => {
+  const slots = new Slots()
+  const names = new SlotNames(slots, 7)
+  const key = 'xxxxX87[E'
+  expect(names.find(key, 0)).toBe(0)
+  const slot = slots.take()
+  names.add(slot, key)
+  expect(names.find(key, 0)).toBe(slot)
+  names.remove(slot)
+  expect(names.find('', 0)).toBe(0)
 })

@@ -89,15 +89,4 @@ describe('a heap of instants', () => {
       [1, Infinity],
     ])
   })
-
-  test('is empty once cleared, and may be filled again', () => {
-    const { heap } = after([
-      ['set', 1, 1],
-      ['set', 2, 2],
-    ])
-    heap.clear()
-    expect([heap.size, heap.first, heap.firstAtMs, heap.has(1)]).toEqual([0, -1, Infinity, false])
-    heap.set(2, 9)
-    expect(drained(heap)).toEqual([[2, 9]])
-  })
 })

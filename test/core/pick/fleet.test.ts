@@ -146,7 +146,7 @@ describe('a fleet', () => {
     const fleet = fleetOf([{ id: 'a', country: 'DE' }])
     const agent = fleet.find('a')
     fleet.loads.addInFlight(agent, 2)
-    fleet.loads.setLatency(agent, 80)
+    fleet.loads.addLatency(agent, 80)
     put(fleet, { id: 'a', country: 'FR', weight: 3, maxConcurrency: 7 })
     expect(fleet.find('a')).toBe(agent)
     expect([fleet.loads.inFlight(agent), fleet.loads.latencyMs(agent)]).toEqual([2, 80])
@@ -159,6 +159,18 @@ describe('a fleet', () => {
       fleet.loads.latencyMs(agent),
       fleet.loads.lastPick(agent),
     ]).toEqual([0, 0, 0])
+  })
+
+  test('puts an agent that comes twice in a large change, where its number has been at a place that is gone', () => {
+    const fleet = fleetOf([
+      { id: 'a', country: 'DE' },
+      { id: 'b', country: 'AT' },
+    ])
+    fleet.remove('a')
+    const twice = Array.from({ length: 600 }, (_, i) => ({ id: `c${i % 599}`, country: 'AT' }))
+    put(fleet, ...twice)
+    expect([fleet.size, fleet.up]).toEqual([600, 600])
+    expect(fleet.agents.get(fleet.find('c0'))).toBe(twice[599])
   })
 
   test('gives the positions of those who left to those who come, so that it does not grow', () => {

@@ -40,8 +40,8 @@ function applyTo(loads: Loads, known: Naive, of: Change): void {
       known.inFlight += of.by
       return
     case 'hear':
-      loads.setLatency(of.agent, of.ms)
-      known.latencyMs = of.ms
+      loads.addLatency(of.agent, of.ms)
+      known.latencyMs += (of.ms - known.latencyMs) * (known.latencyMs === 0 ? 1 : 0.2)
       return
     case 'pick':
       loads.setPicked(of.agent, of.pick, of.ms)

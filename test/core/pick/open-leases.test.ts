@@ -74,4 +74,21 @@ describe('open leases', () => {
     for (const id of ids) expect(leases.find(id)).toBe(handles.get(id))
     expect(new Set(handles.values()).size).toBe(ids.length)
   })
+
+  test('are found by owner, and counted, also once they spread over more lists', () => {
+    const leases = new OpenLeases()
+    const owners = 5_000
+    const handles: number[][] = Array.from({ length: owners }, () => [])
+    for (let i = 0; i < 40_000; i++) {
+      expect(leases.find(`l${i}`)).toBe(NONE)
+      handles[i % owners].push(leases.add(`l${i}`, i % owners, i))
+      // Gaps, and leases that nobody owns, when all are gone through.
+      if (i % 7 === 3) leases.remove(handles[i % owners].pop() as number)
+      else if (i % 11 === 4) leases.detach(handles[i % owners].pop() as number)
+    }
+    handles.forEach((own, owner) => {
+      expect(ofOwner(leases, owner)).toEqual(own.sort((a, b) => a - b))
+      expect(leases.mostOf(owner)).toBe(own.length)
+    })
+  })
 })

@@ -133,4 +133,21 @@ describe('runs of positions', () => {
       if (day === 40) runs.delete(3)
     }
   })
+
+  test('keep what is still to come as such, however long ago something else has fallen due', () => {
+    const runs = new Runs()
+    const thenMs = 1_800_000_000_000
+    const nowMs = thenMs + 60 * DAY_MS
+    runs.set(1, thenMs)
+    runs.set(2, nowMs + 10, nowMs)
+    runs.set(3, nowMs + 400 * DAY_MS, nowMs)
+    const [[first, firstMs], second, [third, thirdMs]] = visited(runs)
+    expect([first, second, third]).toEqual([1, [2, nowMs + 10], 3])
+    expect([firstMs <= nowMs, runs.firstDue(0, 2, nowMs), runs.firstDue(2, 9, nowMs)]).toEqual([
+      true,
+      1,
+      -1,
+    ])
+    expect(thirdMs).toBeGreaterThan(nowMs + 10)
+  })
 })

@@ -30,6 +30,17 @@ describe('slots', () => {
     expect([inFlight(), slots.size, [...slots.full]]).toEqual([[1, 0], 1, []])
   })
 
+  test('that were found and have gone to another lease since are not freed for the first', () => {
+    slots.open('l1', A, 50)
+    const found = slots.find('l1')
+    expect([slots.agentOf(found), slots.find('never')]).toEqual([A, -1])
+    slots.expire(50, Infinity)
+    slots.open('l2', B, 100)
+    expect(slots.find('l2')).toBe(found)
+    expect([slots.close('l1', found), inFlight()]).toEqual([-1, [0, 1]])
+    expect([slots.close('l2', found), inFlight()]).toEqual([B, [0, 0]])
+  })
+
   test('free themselves at the deadline of their lease, and not before', () => {
     slots.open('l1', A, 100)
     slots.open('l2', A, 50)

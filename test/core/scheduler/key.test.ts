@@ -162,3 +162,13 @@ test("who puts something in place of a store's consume is asked for every call",
   used.key('k', 'free').admit()
   expect(asked).toBe(2)
 })
+
+test('a key that stood far back among many goes on under a policy of another name', () => {
+  const tier = (name: string) => ({ policies: [{ name, limit: 2, windowMs: 60_000 }] })
+  const used = new Scheduler({ store: memoryStore(), tiers: { free: tier('old') } })
+  for (let i = 0; i < 1_100; i++) used.admit({ key: `k${i}`, tier: 'free' })
+  const handle = used.key('k1099', 'free')
+  expect([handle.admit(), handle.admit()]).toEqual([true, false])
+  used.setTier('free', tier('new'))
+  expect([handle.admit(), handle.admit(), handle.admit()]).toEqual([true, true, false])
+})

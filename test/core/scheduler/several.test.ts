@@ -19,6 +19,15 @@ beforeEach(() => {
 
 const de = (id: string, more: object = {}) => ({ id, country: 'DE', ...more })
 
+/** How many calls deep its caller is. */
+function stackDepth(): number {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = Infinity
+  const depth = new Error().stack?.split('\n').length ?? 0
+  Error.stackTraceLimit = stackTraceLimit
+  return depth
+}
+
 describe('several schedulers on one store', () => {
   test('hear of a restore even after its record has been forgotten', () => {
     one.agents.upsert([de('a'), de('b')])
@@ -51,6 +60,20 @@ describe('several schedulers on one store', () => {
     expect(two.pick({ domain, geo: 'DE' })).toMatchObject({ agent: { id: 'at' } })
     const refused = two.pick({ domain, geo: 'DE;strict' })
     expect(refused).toMatchObject({ cause: 'at_capacity', retryAtMs: clock.nowMs() + 60_000 })
+  })
+
+  test('try one full agent after the other without a call deeper for each', () => {
+    one.agents.upsert(Array.from({ length: 50 }, (_, i) => de(`de${i}`, { maxConcurrency: 1 })))
+    for (let i = 0; i < 50; i++) one.pick({ domain })
+    const depths: number[] = []
+    const acquire: Store<'sync'>['acquire'] = (request) => {
+      depths.push(stackDepth())
+      return store.acquire(request)
+    }
+    const three = new Scheduler({ store: { ...store, acquire }, clock, random: seededRandom(3) })
+    expect(three.pick({ domain }).kind).toBe('exhausted')
+    expect(depths.length).toBeGreaterThanOrEqual(50)
+    expect(Math.max(...depths)).toBeLessThan(depths[0] + 10)
   })
 
   test('hear that an agent came back without the failures it left with', () => {

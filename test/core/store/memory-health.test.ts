@@ -96,6 +96,14 @@ describe('MemoryHealth', () => {
     expect(told.changes.changes[0].record).toEqual(told.record)
   })
 
+  it('tells a caller who is behind all that it has missed beside its own report', () => {
+    const desk = new Desk()
+    const { version } = desk.block('a').changes
+    desk.block('b')
+    const told = desk.tell(desk.lease(who('c')), 'blocked', T, version)
+    expect(told.changes.changes.map((change) => change.exit)).toEqual(['b', 'c'])
+  })
+
   it('starts a view anew that knows a version of an earlier life of the domain', () => {
     const desk = new Desk()
     const { version } = desk.block('a').changes
@@ -203,6 +211,16 @@ describe('MemoryHealth', () => {
     const told = desk.tell(desk.lease(a), 'ok', T, version)
     expect(told.changes.incident).toBeNull()
     expect(told.changes.version).toBeGreaterThan(version)
+  })
+
+  it('does not count leases past their deadline among those on their way, however many', () => {
+    const desk = new Desk()
+    for (let i = 0; i < 300; i++) desk.lease(who(`lost${i}`))
+    const later = T + 2 * MINUTE
+    for (const exit of ['v', 'w', 'x', 'y', 'z']) {
+      desk.tell(desk.lease(who(exit), later), 'target_error', later)
+    }
+    expect(desk.store.exclusions('d', 0, later).incident).toMatchObject({ cause: 'failures' })
   })
 
   it('excludes an exit everywhere, until it ends or is restored', () => {

@@ -142,4 +142,26 @@ describe('packed records', () => {
     Object.assign(read, { epoch: 1_000_000 })
     expect(records.read(handle).epoch).toBe(written.epoch)
   })
+
+  it('know no epoch of a pair any more once it is forgotten, though its record is still there', () => {
+    const limited: PairRecord = {
+      health: 'limited',
+      rung: 1,
+      untilMs: FORGET - 1,
+      epoch: 7,
+      strikes: 1,
+      strikeAtMs: FORGET - 2,
+      okStreak: 0,
+      limitedStreak: 0,
+      reason: 'challenged',
+      forgetAtMs: FORGET,
+    }
+    const { records, known } = play(
+      [{ kind: 'write', exit: 'e1', domain: 'a', record: limited }],
+      0,
+    )
+    const handle = records.find('e1', known.get('a')!.domain)
+    const epochs = [FORGET - 2, FORGET - 1, FORGET].map((ms) => records.clearEpoch(handle, ms))
+    expect(epochs).toEqual([-1, 7, 0])
+  })
 })

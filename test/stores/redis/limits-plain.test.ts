@@ -5,7 +5,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { MemoryLimits } from '../../../packages/core/src/store/memory-limits.ts'
 import { Batch } from '../../../packages/store-redis/src/call.ts'
 import { Link } from '../../../packages/store-redis/src/client.ts'
-import { ADMIT, ConsumeCall, ConsumeRoute } from '../../../packages/store-redis/src/consume.ts'
+import {
+  ADMIT,
+  CONSUME,
+  ConsumeCall,
+  ConsumeRoute,
+} from '../../../packages/store-redis/src/consume.ts'
 import { compile } from '../../../packages/store-redis/src/policies.ts'
 import { seed } from '../../properties/replay.ts'
 import { startRedis, type RedisServer } from '../../servers/redis.ts'
@@ -28,11 +33,8 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** `lua/admit.lua` goes by the server's clock: here by the last of its arguments. */
-const AT_AN_INSTANT = ADMIT.text.replace(
-  'local server_ms = 0',
-  'local server_ms = tonumber(ARGV[#ARGV])',
-)
+/** Plain calls go by the server's clock: here by what is taken from the end of a script's arguments. */
+const AT_AN_INSTANT = 'local server_ms = tonumber(table.remove(ARGV))'
 
 /** Has all keys admitted by one EVAL, at an instant. */
 async function admitAll(
@@ -42,7 +44,8 @@ async function admitAll(
   nowMs: number,
 ): Promise<Verdict[]> {
   const compiled = compile(policies)
-  const route = new ConsumeRoute(ADMIT, compiled, '1000', 'changes', null)
+  const script = compiled.isOneExact ? ADMIT : CONSUME
+  const route = new ConsumeRoute(script, true, compiled, '1000', 'changes', null)
   const batch = new Batch(route, link, false, 1_000)
   const verdicts: Verdict[] = []
   for (const key of keys) {
@@ -54,7 +57,8 @@ async function admitAll(
     }
     batch.calls.push(new ConsumeCall(request, key, names, [], null, answer, fail))
   }
-  const reply = await client.callBuffer('eval', [...batch.command(AT_AN_INSTANT), nowMs])
+  const text = script.text.replace('local server_ms = 0', AT_AN_INSTANT)
+  const reply = await client.callBuffer('eval', [...batch.command(text), nowMs])
   expect(route.answer(reply, batch)).toBe(nowMs)
   return verdicts
 }
@@ -115,4 +119,20 @@ it('decides a plain call no earlier than the key was decided at, where the clock
   expect([first.remaining, second.remaining, other.remaining]).toEqual([1, 0, 1])
   expect([second.atMs, other.atMs]).toEqual([START_MS, START_MS - 50])
   expect(third).toMatchObject({ allowed: false, atMs: START_MS, retryAfterMs: 100 })
+})
+
+it('leaves alone what somebody else keeps under a name of ours, as every other call does', async () => {
+  const exact = { kind: 'exact', limit: 2, windowMs: 100, quantumMs: 1 } as const
+  const one: ResolvedPolicy[] = [{ ...exact, name: 'a' }]
+  const both: ResolvedPolicy[] = [{ ...exact, name: 'b' }, ...one]
+  for (const policies of [one, both]) {
+    const run = runs++
+    const foreign = `${run}:{x}:${compile(one).suffixes[0]}`
+    await client.sadd(foreign, 'not a log')
+    const refused = expect.objectContaining({ message: expect.stringMatching('WRONGTYPE') })
+    await expect(admitAll(run, ['x'], policies, START_MS)).rejects.toEqual(refused)
+    expect(await client.keys(`${run}:*`)).toEqual([foreign])
+    expect(await client.smembers(foreign)).toEqual(['not a log'])
+    expect(await admitAll(run, ['y'], policies, START_MS)).toMatchObject([{ allowed: true }])
+  }
 })

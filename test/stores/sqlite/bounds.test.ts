@@ -92,6 +92,24 @@ describe('flood-bound', () => {
     expect(rows()['windows']).toBeLessThanOrEqual(10)
   })
 
+  test('a key whose row was deleted in passing has another one', () => {
+    const path = freshPath()
+    const [store, other] = [1, 2].map(() => stores.open({ path }))
+    const consume = (key: string, nowMs: number): unknown =>
+      store.consume({ key, policies: [exact(5)], cost: 1, nowMs })
+    const used = (key: string, nowMs: number): number[] =>
+      [store, other].map((each) => each.usage(key, [exact(5)], nowMs)[0].used)
+    consume('a', T)
+    const laterMs = T + 10_000
+    consume('b', laterMs)
+    expect(inspect(path).rows['windows']).toBe(1)
+    consume('a', laterMs)
+    expect([used('a', laterMs), used('b', laterMs)]).toEqual([
+      [1, 1],
+      [1, 1],
+    ])
+  })
+
   test('a lane gives nothing back, and forgets after its longest window', () => {
     const { store } = open({ maxKeys: 1 })
     const call = { key: 'lane', policies: [exact(1)], cost: 1, nowMs: T }
@@ -152,6 +170,25 @@ describe('bounds', () => {
     full(() => consume(1_024), 'p1024')
     expect(rows()['windows']).toBe(1_024)
     expect(consume(1_024, T + 10_000)).toMatchObject({ allowed: true })
+  })
+
+  test('policy names: those that are only asked about take no place of those in use', () => {
+    for (const durability of ['sync', 'batched'] as const) {
+      const { store } = open({ durability })
+      const used = (name: string): number => store.usage('k', [exact(5, HOUR, name)], T)[0].used
+      const consume = (): unknown => {
+        const policies = [exact(5, HOUR, 'one'), exact(5, HOUR, 'two')]
+        return store.consume({ key: 'k', policies, cost: 1, nowMs: T })
+      }
+      consume()
+      // A look ends no batch: what is yet to be written stays known.
+      const many = Array.from({ length: 3_000 }, (_, i) => exact(5, HOUR, `q${i}`))
+      store.usage('k', many, T)
+      expect([used('one'), used('two')]).toEqual([1, 1])
+      for (let i = 0; i < 5_000; i++) expect(used(`p${i}`)).toBe(0)
+      consume()
+      expect([used('one'), used('two')]).toEqual([2, 2])
+    }
   })
 
   test('maxIdempotencyRecords: a job that cannot be remembered does not start', () => {

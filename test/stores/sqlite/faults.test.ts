@@ -97,33 +97,6 @@ describe('fault: a full disk', () => {
     expect(inspect(path).problems).toEqual([])
   })
 
-  test('batched: says how many decisions are lost, and that views must start anew', () => {
-    const path = freshPath()
-    const filler = stores.open({ path, ...options })
-    fill(filler)
-    consume(filler)
-    filler.close()
-    const store = stores.open({ path, ...options, durability: 'batched' })
-    store.ping!()
-    const before = store.agents(0)
-    expect(consume(store)).toBe(true)
-    store.removeAgents(['a0'])
-    const seen = store.agents(before.version)
-    expect(seen.changes).toEqual([{ kind: 'removed', id: 'a0' }])
-    const error = thrownBy(() => store.putAgents([{ id: 'b', url: 'x'.repeat(100_000) }]))
-    expect(error.code).toBe('STORE_UNAVAILABLE')
-    expect(error.message).toMatch(/^2 decisions of the last \d+ ms are lost: .* full/)
-    // Nobody else has heard of it; who has is told that it no longer holds.
-    expect(used(store)).toBe(1)
-    expect(store.agents(seen.version)).toMatchObject({ reset: true, lost: true })
-    expect(store.agents(before.version)).toMatchObject({ reset: true, lost: true })
-    const anew = store.agents(0)
-    expect(anew.changes).toEqual(before.changes)
-    store.removeAgents(['a0'])
-    expect(store.agents(anew.version).changes).toEqual([{ kind: 'removed', id: 'a0' }])
-    expect(consume(store)).toBe(true)
-  })
-
   interface Limited {
     readonly failure: OstlerError
     readonly admitted: number

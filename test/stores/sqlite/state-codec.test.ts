@@ -1,11 +1,10 @@
 import fc from 'fast-check'
-import type { Hit, Tat } from '@ostler/core'
+import type { Hit, HitLog, Tat } from '@ostler/core'
 import { expect, test } from 'vitest'
-import { Log } from '../../../packages/store-sqlite/src/limits/log.ts'
+import { ExactCounters } from '../../../packages/store-sqlite/src/limits/exact.ts'
 import {
-  packLog,
   packTat,
-  unpackLog,
+  readLog,
   unpackTat,
 } from '../../../packages/store-sqlite/src/limits/state-codec.ts'
 
@@ -16,19 +15,29 @@ const number = fc.oneof(
   fc.maxSafeNat(),
 )
 
-/** Hits from the earliest on, no two at one time, as logs hold them. */
-function logOf(windowMs: number, hits: readonly Hit[]): Log {
-  const byTime = new Map(hits.map(({ atMs, cost }) => [atMs, cost]))
-  const log = new Log()
-  log.windowMs = windowMs
-  for (const [atMs, cost] of [...byTime].sort(([a], [b]) => a - b)) log.push(atMs, cost)
-  return log
+const LONGEST_MS = 31 * 86_400_000
+
+/** A log with these hits, whose costs stay within what may count at once. */
+function logOf(windowMs: number, hits: readonly Hit[]): ExactCounters {
+  const counters = new ExactCounters()
+  const policy = { kind: 'exact', name: 'p', limit: 2 ** 31 - 1, windowMs, quantumMs: 1 } as const
+  const at = { place: counters.take(), lane: false }
+  for (const { atMs, cost } of hits) {
+    counters.nowMs = atMs
+    counters.admit(at, cost, policy)
+  }
+  return counters
 }
 
-function read(bytes: Buffer): Log {
-  const log = new Log()
-  unpackLog(bytes, log)
-  return log
+/** Of the only place. */
+function packedLog(counters: ExactCounters): Buffer {
+  return counters.pack(1)
+}
+
+function read(bytes: Buffer): HitLog {
+  const hits: Hit[] = []
+  const windowMs = readLog(bytes, (atMs, cost) => hits.push({ atMs, cost }))
+  return { hits, windowMs }
 }
 
 /** The bytes of the next call are in the same place. */
@@ -36,13 +45,22 @@ function kept(bytes: Buffer): Buffer {
   return Buffer.from(bytes)
 }
 
-test('a log is read as it was packed', () => {
-  // Sums of costs are exact as well.
-  const hit = fc.record({ atMs: number, cost: fc.integer({ min: 1, max: 2 ** 31 - 1 }) })
+test('a log is read as it was packed, and packed as it was read', () => {
+  // Steps from the same instant on, which may be any; none further than a window.
+  const hit = fc.record({
+    stepMs: fc.oneof(fc.constantFrom(1, 127, 128, 16_384), fc.integer({ min: 1, max: 5e8 })),
+    cost: fc.oneof(fc.constantFrom(1, 1, 1, 2, 300), fc.integer({ min: 1, max: 2 ** 28 })),
+  })
+  const hits = fc.array(hit, { maxLength: 5 })
   fc.assert(
-    fc.property(number, fc.array(hit, { maxLength: 6 }), (windowMs, hits) => {
-      const log = logOf(windowMs, hits)
-      expect(read(kept(packLog(log)))).toEqual(log)
+    fc.property(fc.nat(2 ** 46), hits, (startMs, steps) => {
+      let atMs = startMs
+      const sent = steps.map(({ stepMs, cost }) => ({ atMs: (atMs += stepMs), cost }))
+      const bytes = kept(packedLog(logOf(LONGEST_MS, sent)))
+      expect(read(bytes).hits).toEqual(sent)
+      const again = new ExactCounters()
+      again.load(again.take(), bytes)
+      expect(packedLog(again)).toEqual(bytes)
     }),
   )
 })
@@ -67,11 +85,11 @@ test('a busy key’s hit takes about four bytes', () => {
     atMs: 1_800_000_000_000 + i * 235,
     cost: 3,
   }))
-  expect(packLog(logOf(60_000, hits)).length).toBeLessThan(4 * 256)
+  expect(packedLog(logOf(60_000, hits)).length).toBeLessThan(4 * 256)
 })
 
 test('bytes that nobody packed are refused', () => {
-  const bytes = kept(packLog(logOf(60_000, [{ atMs: 1_200_000_000, cost: 1 }])))
+  const bytes = kept(packedLog(logOf(60_000, [{ atMs: 1_200_000_000, cost: 1 }])))
   for (const broken of [bytes.subarray(0, -1), Buffer.alloc(40, 0xff), Buffer.alloc(0)]) {
     expect(() => read(broken)).toThrow(expect.objectContaining({ code: 'STORE_UNAVAILABLE' }))
   }

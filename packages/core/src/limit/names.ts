@@ -5,7 +5,7 @@
 
 import { Fingerprint } from './fingerprint.ts'
 import * as layout from './layout.ts'
-import { Records } from './records.ts'
+import { Rows } from './rows.ts'
 import type { Slots } from './slots.ts'
 
 const { CHAIN, CHECK, HASH, SLOT_BITS, SLOT_MASK } = layout
@@ -32,7 +32,7 @@ export class SlotNames {
   /** Each slot's key; '' where it has none. In segments, so that it grows without copying. */
   readonly #names: string[][] = [emptyNames()]
   /** First slots of buckets, or 0. */
-  readonly #heads = new Records(1)
+  readonly #heads = new Rows(1)
   /** Buckets are mask + 1 + split: those below `split` are halved already. */
   #mask = 15
   #split = 0
@@ -63,6 +63,8 @@ export class SlotNames {
   }
 
   #seek(key: string): number {
+    // It is what slots without a key have, and the cache may still name one.
+    if (key.length === 0) return 0
     const tag = tagOf(key)
     const near = this.#near
     const at = (tag >>> (32 - this.#nearBits)) << 2

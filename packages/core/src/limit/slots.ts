@@ -2,35 +2,35 @@
 // because a million small objects cost six times the memory and a garbage collector's walk.
 
 import * as layout from './layout.ts'
-import { Records } from './records.ts'
+import { Rows } from './rows.ts'
 
 const { NEXT, SLOT_WORDS } = layout
 
 /** Slots by number, from 1 on: 0 means none. */
 export class Slots {
-  readonly #records = new Records(SLOT_WORDS)
+  readonly #rows = new Rows(SLOT_WORDS)
   #free = 0
   #made = 0
 
   get bytes(): number {
-    return this.#records.bytes
+    return this.#rows.bytes
   }
 
   /** The segment that holds a slot's words. */
   wordsOf(slot: number): Uint32Array {
-    return this.#records.wordsOf(slot)
+    return this.#rows.wordsOf(slot)
   }
 
   /** Where a slot's words begin in its segment. */
   startOf(slot: number): number {
-    return this.#records.startOf(slot)
+    return this.#rows.startOf(slot)
   }
 
   /** A slot with all words zero. */
   take(): number {
     const slot = this.#free
     if (slot === 0) {
-      this.#records.reserve(++this.#made)
+      this.#rows.reserve(++this.#made)
       return this.#made
     }
     const words = this.wordsOf(slot)

@@ -2,12 +2,14 @@
 
 export const COUNTRIES = 256
 
-const NOBODY = new Uint32Array(COUNTRIES * 2 + 1)
+const NOBODY = new Int32Array(COUNTRIES * 2 + 1)
 
-/** A count for each country, and how many there are below one: a Fenwick tree (P. Fenwick 1994) beside the counts. All O(log countries). */
+/** A count for each country, and a Fenwick tree (P. Fenwick 1994) of them, to find the country of one of all. All O(log countries). */
 export class CountryCounts {
   /** The counts, and from COUNTRIES on the tree, which is 1-based. */
-  readonly #counts: Uint32Array = new Uint32Array(COUNTRIES * 2 + 1)
+  readonly #counts: Int32Array = new Int32Array(COUNTRIES * 2 + 1)
+  /** Of the k-th that was looked for last: the how-manieth of its country it is, from 0. */
+  rest = 0
 
   of(country: number): number {
     return this.#counts[country]
@@ -21,14 +23,7 @@ export class CountryCounts {
     }
   }
 
-  /** How many are in the countries below one. */
-  below(country: number): number {
-    let sum = 0
-    for (let node = country; node > 0; node &= node - 1) sum += this.#counts[COUNTRIES + node]
-    return sum
-  }
-
-  /** The country of the k-th (from 0) of those that are here and not in `taken`, which must be a part of them. */
+  /** The country of the k-th (from 0) of those that are here and not in `taken`, which must be a part of them; sets `rest`. */
   countryOf(k: number, taken: CountryCounts | null): number {
     const counts = this.#counts
     const minus = taken === null ? NOBODY : taken.#counts
@@ -41,6 +36,7 @@ export class CountryCounts {
       rest -= here & beyond
       node += step & beyond
     }
+    this.rest = rest
     return node - COUNTRIES
   }
 

@@ -36,6 +36,11 @@ export class Deadlines {
     return this.#headMs <= heapMs ? this.#headMs : heapMs
   }
 
+  /** Whether the earliest deadline has come: told without handing out an instant, as a double that is handed out is allocated. */
+  isDue(nowMs: number): boolean {
+    return this.#headMs <= nowMs || this.#heap.firstAtMs <= nowMs
+  }
+
   /** The handle of the earliest deadline, or -1. */
   get first(): number {
     return this.#headMs <= this.#heap.firstAtMs ? this.#head : this.#heap.first

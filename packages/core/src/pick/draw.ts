@@ -7,9 +7,6 @@ import { refusalOf, type Query } from './query.ts'
 import type { Step } from './steps.ts'
 import type { View } from './view.ts'
 
-/** How long after an agent's last pick its latency estimate counts. */
-const TRUSTED_MS = 60_000
-
 /** Up to this many are looked at one by one; of more, this many are drawn. */
 const FEW = 8
 
@@ -180,8 +177,7 @@ export class Draw {
     const { excluded } = this.#view as View<unknown>
     const { upByCountry } = this.#fleet
     const country = excluded.countryOutside(upByCountry, k)
-    const before = upByCountry.below(country) - excluded.countBelow(country)
-    return this.#healthy(country, 0, k - before)
+    return this.#healthy(country, 0, upByCountry.rest)
   }
 
   /** The k-th healthy agent of a country from a position on. */
@@ -254,28 +250,9 @@ export class Draw {
     return this.#lighter(passing[i], passing[j < i ? j : j + 1])
   }
 
-  /**
-   * The less loaded of two for its weight and latency; of equals the one picked longer ago, then the first.
-   * An estimate that no pick has refreshed for a minute is not trusted: the agent counts as fast as the other, so that none starves.
-   */
   #lighter(first: number, second: number): number {
-    const { loads } = this.#fleet
-    let loadOfFirst = (loads.inFlight(first) + 1) / loads.weight(first)
-    let loadOfSecond = (loads.inFlight(second) + 1) / loads.weight(second)
-    if (this.#isTrusted(first) && this.#isTrusted(second)) {
-      loadOfFirst *= loads.latencyMs(first)
-      loadOfSecond *= loads.latencyMs(second)
-    }
-    // Compared, not subtracted: both may be Infinity.
-    const wins =
-      loadOfFirst < loadOfSecond ||
-      (loadOfFirst === loadOfSecond && loads.lastPick(first) <= loads.lastPick(second))
+    const wins = this.#fleet.loads.isFirstLighter(first, second, this.#nowMs)
     this.runnerUp = wins ? second : first
     return wins ? first : second
-  }
-
-  #isTrusted(agent: number): boolean {
-    const { loads } = this.#fleet
-    return loads.latencyMs(agent) > 0 && this.#nowMs - loads.pickedAtMs(agent) < TRUSTED_MS
   }
 }

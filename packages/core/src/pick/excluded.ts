@@ -25,8 +25,8 @@ export class PositionSet extends Runs {
   }
 
   /** Adds a position of a country whose range is `rangeLength` long, or sets its instant. Answers whether it is new. */
-  put(position: number, atMs: number, rangeLength: number): boolean {
-    if (!this.set(position, atMs)) return false
+  put(position: number, atMs: number, rangeLength: number, nowMs: number): boolean {
+    if (!this.set(position, atMs, nowMs)) return false
     const country = position >>> COUNTRY_SHIFT
     if (this.#counts !== null) this.#counts.add(country, 1)
     else if (!this.isShort) this.#countAll()
@@ -64,13 +64,7 @@ export class PositionSet extends Runs {
     return this.shortBelow((country + 1) * 0x1000000, from, this.size) - from
   }
 
-  /** How many are in the countries below one. */
-  countBelow(country: number): number {
-    if (this.#counts !== null) return this.#counts.below(country)
-    return this.size === 0 ? 0 : this.shortBelow(country * 0x1000000, 0, this.size)
-  }
-
-  /** The country of the k-th (from 0) that `all` counts and this set has not. */
+  /** The country of the k-th (from 0) that `all` counts and this set has not; sets the rest of `all`. */
   countryOutside(all: CountryCounts, k: number): number {
     if (this.#counts !== null || this.size === 0) return all.countryOf(k, this.#counts)
     let country = 0
@@ -88,6 +82,7 @@ export class PositionSet extends Runs {
         country += step
       }
     }
+    all.rest = rest
     return country
   }
 

@@ -79,7 +79,7 @@ export class Exits {
   #find(exitIp: string, hash: number): number {
     const table = this.#table
     for (let exit = table.first(hash); exit >= 0; exit = table.next(exit)) {
-      if (table.hashOf(exit) !== hash) continue
+      if (!table.isOf(exit, hash)) continue
       if (this.#agents.get(this.#firsts.get(exit) - 1)?.exitIp === exitIp) return exit
     }
     return -1

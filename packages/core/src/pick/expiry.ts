@@ -57,11 +57,6 @@ export class ExpiryHeap {
     if (this.#up(place) === place) this.#down(place)
   }
 
-  clear(): void {
-    for (let i = 0; i < this.#size; i++) this.#place[this.#heap[i]] = 0
-    this.#size = 0
-  }
-
   /**
    * Visits handles from the earliest on, until `visit` answers false. O(k log k) for k visits; nothing is removed.
    */

@@ -154,7 +154,8 @@ export class Fleet {
       read += this.positionOf(NUMBERS[i])
     }
     for (let i = 0; i < ids.length; i++) {
-      if (NUMBERS[i] < 0) continue
+      // One that a change under way has numbered is not at a place yet.
+      if (NUMBERS[i] < 0 || this.positionOf(NUMBERS[i]) === NOWHERE) continue
       const { free, cell } = this.placeOf(NUMBERS[i])
       read += free + (cell === null || cell.parent === null ? 0 : cell.up + cell.parent.up)
       if (this.at(this.positionOf(NUMBERS[i])) >= 0 && this.isUp(NUMBERS[i])) read++
@@ -189,7 +190,7 @@ export class Fleet {
 
   /** Agents whose rest is over are up again: at most `budget` an instant. */
   wake(nowMs: number, budget: number): void {
-    if (this.#wokenAtMs === nowMs && budget !== Infinity) return
+    if (this.resting.size === 0 || (this.#wokenAtMs === nowMs && budget !== Infinity)) return
     this.#wokenAtMs = nowMs
     for (let i = 0; i < budget && this.isDue(nowMs); i++) {
       const agent = this.resting.first
@@ -213,7 +214,7 @@ export class Fleet {
   #find(id: string, hash: number): number {
     const ids = this.#ids
     for (let agent = ids.first(hash); agent >= 0; agent = ids.next(agent)) {
-      if (ids.hashOf(agent) === hash && this.agents.get(agent)?.id === id) return agent
+      if (ids.isOf(agent, hash) && this.agents.get(agent)?.id === id) return agent
     }
     return -1
   }

@@ -85,7 +85,7 @@ export class Gazetteer {
   ): Place | undefined {
     const table = this.#table
     for (let number = table.first(hash); number >= 0; number = table.next(number)) {
-      if (table.hashOf(number) !== hash) continue
+      if (!table.isOf(number, hash)) continue
       const place = this.at(number)
       if (place.country === country && place.square === square && place.region === region) {
         return place

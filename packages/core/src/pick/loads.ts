@@ -13,6 +13,11 @@ const LAST_PICK = 2
 const PICKED_AT = 3
 const USE_BITS = 2
 
+/** How long after an agent's last pick its latency estimate counts. */
+const TRUSTED_MS = 60_000
+/** The moving mean goes this share of the way to each new latency. */
+const LATENCY_SHARE = 1 / 5
+
 const WEIGHT = 0
 const CAPACITY = 1
 const POWER_BITS = 1
@@ -64,15 +69,48 @@ export class Loads {
 
   /** Whether it has no free slot. */
   isFull(agent: number): boolean {
-    return this.inFlight(agent) >= this.capacity(agent)
+    const chunk = agent >>> CHUNK_BITS
+    const inFlight = this.#uses[chunk][((agent & IN_CHUNK) << USE_BITS) | IN_FLIGHT]
+    return inFlight >= this.#powers[chunk][((agent & IN_CHUNK) << POWER_BITS) | CAPACITY]
+  }
+
+  /**
+   * Whether the first of two is the less loaded for its weight and latency; of equals the one picked longer ago, then the first.
+   * An estimate that no pick has refreshed for a minute is not trusted: the agent counts as fast as the other, so that none starves.
+   */
+  isFirstLighter(first: number, second: number, nowMs: number): boolean {
+    const uses = this.#uses[first >>> CHUNK_BITS]
+    const others = this.#uses[second >>> CHUNK_BITS]
+    const use = (first & IN_CHUNK) << USE_BITS
+    const other = (second & IN_CHUNK) << USE_BITS
+    let load = (uses[use | IN_FLIGHT] + 1) / this.weight(first)
+    let otherLoad = (others[other | IN_FLIGHT] + 1) / this.weight(second)
+    const latencyMs = uses[use | LATENCY]
+    const otherMs = others[other | LATENCY]
+    if (
+      latencyMs > 0 &&
+      otherMs > 0 &&
+      nowMs - uses[use | PICKED_AT] < TRUSTED_MS &&
+      nowMs - others[other | PICKED_AT] < TRUSTED_MS
+    ) {
+      load *= latencyMs
+      otherLoad *= otherMs
+    }
+    // Compared, not subtracted: both may be Infinity.
+    if (load !== otherLoad) return load < otherLoad
+    return uses[use | LAST_PICK] <= others[other | LAST_PICK]
   }
 
   addInFlight(agent: number, by: number): void {
     this.#useOf(agent)[((agent & IN_CHUNK) << USE_BITS) | IN_FLIGHT] += by
   }
 
-  setLatency(agent: number, ms: number): void {
-    this.#useOf(agent)[((agent & IN_CHUNK) << USE_BITS) | LATENCY] = ms
+  /** Takes in the latency of an ok dispatch: the mean goes a fifth of the way to it. */
+  addLatency(agent: number, latencyMs: number): void {
+    const use = this.#useOf(agent)
+    const at = ((agent & IN_CHUNK) << USE_BITS) | LATENCY
+    const meanMs = use[at]
+    use[at] = meanMs === 0 ? latencyMs : meanMs + (latencyMs - meanMs) * LATENCY_SHARE
   }
 
   setPicked(agent: number, pick: number, nowMs: number): void {

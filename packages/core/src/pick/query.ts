@@ -43,6 +43,8 @@ export function distanceTo(fleet: Fleet, query: Query, agent: number): number | 
   const centre = query.hint === null ? null : query.hint.centre
   const described = fleet.agents.get(agent)
   if (centre === null || described === null) return null
+  const { lat, lon } = described
+  if (lat !== undefined && lon !== undefined) return distanceKm(centre.lat, centre.lon, lat, lon)
   const at = locate(described)
   return at === null ? null : distanceKm(centre.lat, centre.lon, at.lat, at.lon)
 }

@@ -68,10 +68,13 @@ export class Runs {
     return at < run.size && run.words[at] === position
   }
 
-  /** Sets a position's instant. Answers whether the position is new. */
-  set(position: number, atMs: number): boolean {
+  /**
+   * Sets a position's instant, which is after `nowMs`, and is kept as one after it. Answers whether the position is new.
+   * Instants up to `nowMs` may be kept as others up to it, where they are weeks ago.
+   */
+  set(position: number, atMs: number, nowMs: number = -Infinity): boolean {
     if (this.#size === 0) this.#begin(atMs)
-    const offset = this.#offset(atMs)
+    const offset = this.#offset(atMs, nowMs)
     const at = this.#runOf(position)
     const run = this.#at(at)
     const place = lowerBound(run, position)
@@ -234,11 +237,12 @@ export class Runs {
     return this.#baseMs + earliestOf(run)
   }
 
-  #offset(atMs: number): number {
+  #offset(atMs: number, nowMs: number): number {
     let offset = atMs - this.#baseMs
     if (offset < 0) this.#rebase(baseFor(atMs))
     else if (offset > LATEST && this.#size > 0) {
-      const firstMs = Math.min(this.firstAtMs, atMs)
+      // However long ago something has fallen due, what is still to come may not be kept as due.
+      const firstMs = Math.max(Math.min(this.firstAtMs, atMs), nowMs)
       if (firstMs - this.#baseMs >= MOVE_UP) this.#rebase(baseFor(firstMs))
     }
     offset = atMs - this.#baseMs
@@ -254,7 +258,7 @@ export class Runs {
       const run = this.#at(at)
       const half = run.words.length >>> 1
       for (let i = half; i < half + run.size; i++) {
-        run.words[i] = Math.min(run.words[i] + by, LATEST)
+        run.words[i] = Math.max(0, Math.min(run.words[i] + by, LATEST))
       }
       this.#seekLeast(run)
     }

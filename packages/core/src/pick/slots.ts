@@ -47,15 +47,29 @@ export class Slots {
     this.review(agent)
   }
 
-  /** Frees a slot and answers its agent; -1 where the lease holds none any more, or its agent is gone. */
-  close(leaseId: string): number {
-    const handle = this.#leases.find(leaseId)
+  /** Where a lease's slot is kept, or -1; it may be given to `close`. */
+  find(leaseId: string): number {
+    return this.#leases.find(leaseId)
+  }
+
+  /** The agent of a slot that `find` has just found; -1 where it is gone. */
+  agentOf(handle: number): number {
+    return this.#leases.ownerOf(handle)
+  }
+
+  /**
+   * Frees a slot and answers its agent; -1 where the lease holds none any more, or its agent is gone. Who has found the slot
+   * before spares looking for it, unless it has been freed since.
+   */
+  close(leaseId: string, likely: number = NONE): number {
+    const isThere = likely !== NONE && this.#leases.idOf(likely) === leaseId
+    const handle = isThere ? likely : this.#leases.find(leaseId)
     return handle === NONE ? NONE : this.#free(handle)
   }
 
   /** Frees slots whose deadline has passed: at most `budget` an instant. */
   expire(nowMs: number, budget: number): void {
-    while (this.#holdEnds.firstAtMs <= nowMs) this.#letGo(this.#holdEnds.first)
+    if (this.#holds.size > 0) this.#letGoOfEnded(nowMs)
     if (this.#expiredAtMs === nowMs && budget !== Infinity) return
     this.#expiredAtMs = nowMs
     for (let i = 0; i < budget && this.isDue(nowMs); i++) this.#free(this.#leases.deadlines.first)
@@ -63,7 +77,7 @@ export class Slots {
 
   /** Whether some slot's deadline has passed. */
   isDue(nowMs: number): boolean {
-    return this.#leases.deadlines.firstAtMs <= nowMs
+    return this.#leases.deadlines.isDue(nowMs)
   }
 
   /**
@@ -147,6 +161,10 @@ export class Slots {
       const agent = this.#leases.ownerOf(handle)
       return agent === NONE || visit(agent, atMs)
     })
+  }
+
+  #letGoOfEnded(nowMs: number): void {
+    while (this.#holdEnds.firstAtMs <= nowMs) this.#letGo(this.#holdEnds.first)
   }
 
   #letGo(agent: number): void {

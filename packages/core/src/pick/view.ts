@@ -256,9 +256,9 @@ export class View<R> {
     const { length } = this.#fleet.ranges.open(position >>> COUNTRY_SHIFT)
     if (phase === 'probation') {
       if (this.probation === NOBODY) this.probation = new PositionSet()
-      this.probation.put(position, atMs, length)
+      this.probation.put(position, atMs, length, this.#nowMs)
     }
-    return this.excluded.put(position, atMs, length)
+    return this.excluded.put(position, atMs, length, this.#nowMs)
   }
 
   /** Keeps `dead` true for a place's square and those above it. */

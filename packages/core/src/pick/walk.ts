@@ -53,13 +53,14 @@ export class Walk {
   ): Choice | null {
     const session = query.session === null ? -1 : hash32(query.session)
     const random = this.#random
-    random.start(session === -1 ? seed : session)
+    const start = session === -1 ? seed : session
+    random.start(start)
     let found: Choice | null = null
     const first = onVisit !== null || query.hint === null ? undefined : view.firstOf(query.hint)
     if (first !== undefined) {
       found = this.#within(first, view, query, session, nowMs)
       // Walks from the beginning, by the same numbers: nobody was healthy before that step, so none was drawn.
-      if (found === null) random.start(session === -1 ? seed : session)
+      if (found === null) random.start(start)
     }
     found ??= this.#available(view, query, session, nowMs, onVisit)
     // A session keeps its agent: only a walk that found nobody tries a pair on probation for it.

@@ -11,6 +11,7 @@ import {
 } from '../errors.ts'
 import { checkKey, keyProblem, MAX_KEY_BYTES } from '../limit/key.ts'
 import type { ConsumeRequest, Mode, Result, Store, Usage, Verdict } from '../store/store.ts'
+import type { Fallback } from './degraded.ts'
 import { events } from './events.ts'
 import { checkCost, decisionOf, isCost, KeyHandle } from './key.ts'
 import type { AdmitRequest, Decision, Permit } from './requests.ts'
@@ -28,13 +29,22 @@ const admitted = events.admit
 /** The first step of a request: may this key go on? Checks, asks the store, and dresses its verdict. */
 export class Admission<M extends Mode> {
   readonly #store: Store<M>
+  readonly #fallback: Fallback<M> | null
   readonly #time: Time
   readonly #tiers: Tiers
   readonly #nextId: () => string
   readonly #refunded: WeakSet<Decision> = new WeakSet()
 
-  constructor(store: Store<M>, time: Time, tiers: Tiers, nextId: () => string) {
+  /** `fallback`: the store itself, where it is one that may be out of reach. */
+  constructor(
+    store: Store<M>,
+    fallback: Fallback<M> | null,
+    time: Time,
+    tiers: Tiers,
+    nextId: () => string,
+  ) {
     this.#store = store
+    this.#fallback = fallback
     this.#time = time
     this.#tiers = tiers
     this.#nextId = nextId
@@ -54,12 +64,14 @@ export class Admission<M extends Mode> {
       return decision as Result<M, Decision>
     }
     const consume = this.#consumeRequest(tier, key, cost, permit, opId)
-    const decided = andThen(this.#store.consume(consume), (verdict) => {
+    const told = (verdict: Verdict): Decision => {
       const decision = this.#decision(tier.name, consume, verdict)
       if (admitted.hasSubscribers) admitted.publish(decision)
       return decision
-    })
-    return decided as Result<M, Decision>
+    }
+    const fallback = this.#fallback
+    if (fallback !== null) return fallback.consumeThen(consume, told)
+    return andThen(this.#store.consume(consume), told) as Result<M, Decision>
   }
 
   peek(request: AdmitRequest): Result<M, Decision> {

@@ -1,7 +1,7 @@
 // hot path: every pick begins, walks and is described here.
 
 import type { PairRecord } from '../health/record.ts'
-import type { Agent, StoredAgent } from '../pick/agent.ts'
+import type { StoredAgent } from '../pick/agent.ts'
 import { exhaustionOf } from '../pick/exhaustion.ts'
 import { distanceTo, type Query } from '../pick/query.ts'
 import { releaseNearest } from '../pick/release.ts'
@@ -44,7 +44,7 @@ export interface Attempt {
 
 /** What a pick says of an agent, but for its lease and who decided. */
 export interface Outline {
-  readonly agent: Agent
+  readonly agent: StoredAgent
   /** The agent's number in the fleet as it was. */
   readonly number: number
   readonly distanceKm: number | null

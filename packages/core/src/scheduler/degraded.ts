@@ -23,7 +23,9 @@ import { andThen } from './and-then.ts'
 import { Circuit, type Standing } from './circuit.ts'
 import { Debt } from './debt.ts'
 import type { ResolvedDegraded } from './degraded-options.ts'
-import { isHeldBack } from './reconcile.ts'
+import { gatesOf, type Gates } from './fallback-gate.ts'
+import { Reach } from './reach.ts'
+import { raised } from './reconcile.ts'
 import { Shares } from './shares.ts'
 import { StandIn, type Known } from './stand-in.ts'
 
@@ -47,14 +49,16 @@ export interface Surroundings {
 export class Fallback<M extends Mode> implements Store<M> {
   readonly mode: M
   readonly name: string
+  /** Where the store has one. */
+  readonly gate?: Gates
   readonly #store: Store<M>
   readonly #options: ResolvedDegraded
   readonly #debt: Debt
   readonly #shares: Shares
   readonly #standIn: StandIn
   readonly #circuit: Circuit
+  readonly #reach: Reach<M>
   readonly #nowMs: () => number
-  #decidedLocally = 0
 
   constructor(
     store: Store<M>,
@@ -86,6 +90,9 @@ export class Fallback<M extends Mode> implements Store<M> {
       },
       nowMs,
     )
+    this.#reach = new Reach(store.mode, this.#circuit)
+    const gate = gatesOf(store, this.#circuit, this)
+    if (gate !== null) this.gate = gate
   }
 
   get isDegraded(): boolean {
@@ -106,7 +113,7 @@ export class Fallback<M extends Mode> implements Store<M> {
       sinceMs: isOpen ? sinceMs : null,
       reason: reason === null ? null : reason.message,
       episodes,
-      decidedLocally: this.#decidedLocally,
+      decidedLocally: this.#reach.decidedLocally,
       owed: size,
       repaid,
       dropped,
@@ -114,14 +121,20 @@ export class Fallback<M extends Mode> implements Store<M> {
   }
 
   consume(request: ConsumeRequest): Result<M, Verdict> {
-    return this.#ask(
+    return this.consumeThen(request, (verdict) => verdict)
+  }
+
+  /** `consume`, and what `next` makes of its verdict, in one promise: each admission passes here. */
+  consumeThen<T>(request: ConsumeRequest, next: (verdict: Verdict) => T): Result<M, T> {
+    return this.#reach.askThen(
       () => this.#store.consume(request),
       () => this.#shares.consume(request, true),
+      next,
     )
   }
 
   peek(request: ConsumeRequest): Result<M, Verdict> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.peek(request),
       () => this.#shares.consume(request, false),
     )
@@ -129,8 +142,8 @@ export class Fallback<M extends Mode> implements Store<M> {
 
   /** What the one has counted can't be given back by the other: it counts on, which denies too much and never too little. */
   refund(request: RefundRequest): Result<M, boolean> {
-    if (request.degraded === true) return this.#value(() => this.#shares.refund(request))
-    return this.#ask(
+    if (request.degraded === true) return this.#reach.value(() => this.#shares.refund(request))
+    return this.#reach.ask(
       () => this.#store.refund(request),
       () => false,
     )
@@ -141,14 +154,14 @@ export class Fallback<M extends Mode> implements Store<M> {
     policies: readonly ResolvedPolicy[],
     nowMs: number,
   ): Result<M, readonly Usage[]> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.usage(key, policies, nowMs),
       () => this.#shares.usage(key, policies, nowMs),
     )
   }
 
   permits(key: string, nowMs: number): Result<M, number> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.permits(key, nowMs),
       () => this.#shares.permits(key, nowMs),
     )
@@ -156,7 +169,7 @@ export class Fallback<M extends Mode> implements Store<M> {
 
   /** A permit of the store's can't be extended meanwhile, and no promise is made: it throws. */
   renew(key: string, permitId: string, deadlineMs: number, nowMs: number): Result<M, boolean> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.renew(key, permitId, deadlineMs, nowMs),
       () => {
         if (!this.#shares.renew(key, permitId, deadlineMs, nowMs)) this.#unavailable()
@@ -166,21 +179,21 @@ export class Fallback<M extends Mode> implements Store<M> {
   }
 
   release(key: string, permitId: string, nowMs: number): Result<M, boolean> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.release(key, permitId, nowMs),
       () => this.#shares.release(key, permitId, nowMs),
     )
   }
 
   acquire(request: AcquireRequest): Result<M, Acquired> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.acquire(request),
       (wasAsked) => (this.#checkPicks(), this.#standIn.acquire(request, wasAsked)),
     )
   }
 
   settle(request: SettleRequest): Result<M, Settled> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#settle(request),
       () => (this.#checkPicks(), this.#standIn.settle(request)),
     )
@@ -192,17 +205,14 @@ export class Fallback<M extends Mode> implements Store<M> {
     if (!this.#standIn.gave(lease.id) || !isExclusion(outcome.kind)) {
       return this.#store.settle(request)
     }
-    const settled = andThen(this.#store.exclusions(lease.domain, 0, nowMs), ({ changes }) => {
-      const record = changes.find(({ exit }) => exit === lease.exit)?.record ?? null
-      const isOpen = record !== null && !isHeldBack(record, nowMs)
-      const epoch = isOpen ? Math.max(record.epoch, lease.epoch) : lease.epoch
-      return this.#store.settle({ ...request, lease: { ...lease, epoch } })
-    })
+    const settled = andThen(this.#store.exclusions(lease.domain, 0, nowMs), ({ changes }) =>
+      this.#store.settle({ ...request, lease: raised(lease, changes, nowMs) }),
+    )
     return settled as Result<M, Settled>
   }
 
   exclude(exit: string, domain: string, untilMs: number, nowMs: number): Result<M, void> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.exclude(exit, domain, untilMs, nowMs),
       () => {
         this.#checkPicks()
@@ -212,7 +222,7 @@ export class Fallback<M extends Mode> implements Store<M> {
   }
 
   restore(exit: string, domain: string, nowMs: number): Result<M, void> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.restore(exit, domain, nowMs),
       () => {
         this.#checkPicks()
@@ -222,49 +232,49 @@ export class Fallback<M extends Mode> implements Store<M> {
   }
 
   exclusions(domain: string, sinceVersion: number, nowMs: number): Result<M, Changes> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.exclusions(domain, sinceVersion, nowMs),
       () => this.#standIn.changes(domain, sinceVersion, nowMs),
     )
   }
 
   merge(domain: string, changes: readonly Change[], nowMs: number): Result<M, void> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.merge(domain, changes, nowMs),
       () => this.#standIn.merge(domain, changes, nowMs),
     )
   }
 
   putAgents(agents: readonly StoredAgent[]): Result<M, number> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.putAgents(agents),
       () => (this.#standIn.byHand({ kind: 'put', agents }, 0), 0),
     )
   }
 
   removeAgents(ids: readonly string[]): Result<M, number> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.removeAgents(ids),
       () => (this.#standIn.byHand({ kind: 'remove', ids }, 0), 0),
     )
   }
 
   agents(sinceVersion: number): Result<M, AgentChanges> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.agents(sinceVersion),
       () => this.#standIn.agents(),
     )
   }
 
   begin(request: BeginRequest): Result<M, Begun> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.begin(request),
       () => this.#unavailable(),
     )
   }
 
   complete(request: CompleteRequest): Result<M, boolean> {
-    return this.#ask(
+    return this.#reach.ask(
       () => this.#store.complete(request),
       () => this.#unavailable(),
     )
@@ -273,33 +283,6 @@ export class Fallback<M extends Mode> implements Store<M> {
   close(): Result<M, void> {
     this.#circuit.close()
     return this.#store.close()
-  }
-
-  /** The one way to the store: while it is out of reach nobody is sent there to wait. `instead` is told whether the store was asked. */
-  #ask<T>(ask: () => Result<M, T>, instead: (wasAsked: boolean) => T): Result<M, T> {
-    if (this.#circuit.isOpen) {
-      this.#decidedLocally++
-      return this.#value(() => instead(false))
-    }
-    const answered = (error: unknown): T => {
-      this.#circuit.failed(error)
-      this.#decidedLocally++
-      return instead(true)
-    }
-    try {
-      const answer = ask()
-      return (answer instanceof Promise ? answer.catch(answered) : answer) as Result<M, T>
-    } catch (error) {
-      return this.#value(() => answered(error))
-    }
-  }
-
-  /** A value as the mode has it: what throws rejects. */
-  #value<T>(make: () => T): Result<M, T> {
-    if (this.mode === 'sync') return make() as Result<M, T>
-    return new Promise<T>((resolve) => {
-      resolve(make())
-    }) as Result<M, T>
   }
 
   #checkPicks(): void {

@@ -1,4 +1,5 @@
 import { channel, type Channel } from 'node:diagnostics_channel'
+import type { PickRequest, PickResult } from './requests.ts'
 
 export type EventName = 'pick' | 'report' | 'transition' | 'admit' | 'degraded'
 
@@ -17,4 +18,15 @@ export const events: Readonly<Record<EventName, Channel>> = {
   admit: channel('ostler:admit'),
   /** `{ store, degraded, sinceMs, forMs, reason }` when a store goes out of reach, and when it is back. A memory store never goes. */
   degraded: channel('ostler:degraded'),
+}
+
+const CREDENTIALS = /^([a-z]+:\/\/)[^/?#\\]*@/i
+
+/** What listeners are told of a pick: without an agent's url, and without what a target's url says of who asks. */
+export function messageOf(request: PickRequest, result: PickResult): object {
+  const { url } = request
+  const asked = url === undefined ? request : { ...request, url: url.replace(CREDENTIALS, '$1') }
+  if (result.kind !== 'picked') return { request: asked, result }
+  const { url: _, ...agent } = result.agent
+  return { request: asked, result: { ...result, agent } }
 }

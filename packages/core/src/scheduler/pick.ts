@@ -1,7 +1,9 @@
 // hot path: every dispatch begins with a pick. On a synchronous store none of this makes a closure or a promise.
 
 import type { HealthPolicy } from '../health/record.ts'
-import { DEFAULT_CONCURRENCY, exitOf, type Agent } from '../pick/agent.ts'
+import { DEFAULT_CONCURRENCY, exitOf, type Agent, type StoredAgent } from '../pick/agent.ts'
+import { distanceTo } from '../pick/query.ts'
+import { nameOf } from '../pick/steps.ts'
 import type {
   Acquired,
   AcquireRequest,
@@ -14,7 +16,7 @@ import type {
 import { andThen } from './and-then.ts'
 import type { Attempt, Attempts, Outline } from './attempt.ts'
 import { LOCAL } from './degraded.ts'
-import { events } from './events.ts'
+import { events, messageOf } from './events.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Picked, PickRequest, PickResult } from './requests.ts'
 import type { Roster } from './roster.ts'
@@ -24,6 +26,8 @@ import type { Views } from './views.ts'
 
 /** Tries of one pick: each but the first because the store knew better than the view. */
 const MOST_TRIES = 1000
+/** In place of a result: the attempt is to be tried once more. */
+const AGAIN = null
 
 /** Candidates that travel to an asynchronous store at once: where it turns the first down, it may give the next. */
 const CANDIDATES = 4
@@ -68,9 +72,11 @@ export class Picker<M extends Mode> {
 
   pick(request: PickRequest): Result<M, PickResult> {
     const attempt = this.#attempts.begin(request, this.#time.nowMs(), true)
-    if (attempt instanceof Promise)
-      return this.#pickLater(request, attempt) as Result<M, PickResult>
-    return this.#told(request, this.#try(attempt) as PickResult) as Result<M, PickResult>
+    if (this.#isAsync) {
+      return this.#pickLater(request, attempt as Promise<Attempt>) as Result<M, PickResult>
+    }
+    const result = this.#try(attempt as Attempt) as PickResult
+    return this.#told(request, result) as Result<M, PickResult>
   }
 
   async #pickLater(request: PickRequest, attempt: Promise<Attempt>): Promise<PickResult> {
@@ -78,19 +84,59 @@ export class Picker<M extends Mode> {
   }
 
   #told(request: PickRequest, result: PickResult): PickResult {
-    if (events.pick.hasSubscribers) events.pick.publish(message(request, result))
+    if (events.pick.hasSubscribers) events.pick.publish(messageOf(request, result))
     return result
   }
 
+  /** A loop, for a thousand tries that call one another would take most of the stack. */
   #try(attempt: Attempt): PickResult | Promise<PickResult> {
+    for (;;) {
+      const result = this.#tryOnce(attempt)
+      if (result !== AGAIN) return result
+    }
+  }
+
+  #tryOnce(attempt: Attempt): PickResult | Promise<PickResult> | typeof AGAIN {
     const choice = this.#attempts.choose(attempt, null)
     if (choice === null) return this.#refuse(attempt)
-    const outlines = [this.#attempts.outline(attempt, choice)]
-    if (this.#isAsync) this.#addOthers(attempt, outlines)
-    const candidates = [candidateOf(outlines[0].agent)]
-    for (let i = 1; i < outlines.length; i++) candidates.push(candidateOf(outlines[i].agent))
-    const { plan, nowMs, view } = attempt
-    const request: AcquireRequest = {
+    if (this.#isAsync) return this.#tryLater(attempt, this.#attempts.outline(attempt, choice))
+    const { fleet } = this.#roster
+    const agent = fleet.agents.get(choice.agent) as StoredAgent
+    // Out of a million agents each of what is read of one is a cache miss: all of it is asked for before any is waited for.
+    fleet.ahead = agent.id.length
+    const distanceKm = distanceTo(fleet, attempt.query, choice.agent)
+    const locality = nameOf(fleet, choice.step)
+    const request = this.#requestOf(attempt, [candidateOf(agent)])
+    const answer = this.#store.acquire(request) as Acquired
+    this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
+    if (answer.kind === 'refused') return this.#tryAgain(attempt, request, answer)
+    if (this.#roster.differs(answer.fleetVersion)) {
+      return this.#takeIfUp(attempt, this.#attempts.outline(attempt, choice), request, answer)
+    }
+    return this.#take(attempt, request, answer, agent, choice.agent, distanceKm, locality)
+  }
+
+  /** By the time that an asynchronous store answers, the fleet may be another: what is said of an agent is said now. */
+  async #tryLater(attempt: Attempt, first: Outline): Promise<PickResult> {
+    const outlines = [first]
+    this.#addOthers(attempt, outlines)
+    const candidates = outlines.map(({ agent }) => candidateOf(agent))
+    const request = this.#requestOf(attempt, candidates)
+    const answer = await this.#store.acquire(request)
+    this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
+    if (answer.kind === 'refused') {
+      const result = this.#tryAgain(attempt, request, answer)
+      return result === AGAIN ? this.#try(attempt) : result
+    }
+    const outline = outlines[answer.index]
+    if (this.#roster.differs(answer.fleetVersion)) {
+      return this.#takeIfUp(attempt, outline, request, answer)
+    }
+    return this.#takeOutlined(attempt, outline, request, answer)
+  }
+
+  #requestOf({ plan, nowMs, view }: Attempt, candidates: readonly Candidate[]): AcquireRequest {
+    return {
       domain: plan.domain,
       candidates,
       leaseId: this.#nextId(),
@@ -99,34 +145,18 @@ export class Picker<M extends Mode> {
       viewVersion: view.version,
       health: this.#health,
     }
-    const answer = this.#store.acquire(request)
-    if (answer instanceof Promise) return this.#answerLater(attempt, outlines, request, answer)
-    return this.#answer(attempt, outlines, request, answer as Acquired)
   }
 
-  async #answerLater(
+  /** The store knows a newer fleet. */
+  #takeIfUp(
     attempt: Attempt,
-    outlines: readonly Outline[],
+    outline: Outline,
     request: AcquireRequest,
-    answer: Promise<Acquired>,
-  ): Promise<PickResult> {
-    return this.#answer(attempt, outlines, request, await answer)
-  }
-
-  #answer(
-    attempt: Attempt,
-    outlines: readonly Outline[],
-    request: AcquireRequest,
-    answer: Acquired,
+    answer: Given,
   ): PickResult | Promise<PickResult> {
-    this.#views.absorb(attempt.view, answer.changes, attempt.nowMs)
-    if (answer.kind === 'refused') return this.#tryAgain(attempt, request, answer)
-    const outline = outlines[answer.index]
-    if (!this.#roster.differs(answer.fleetVersion))
-      return this.#take(attempt, outline, request, answer)
     return andThen(this.#roster.follow(attempt.nowMs), () =>
       this.#isUp(outline.agent.id)
-        ? this.#take(attempt, outline, request, answer)
+        ? this.#takeOutlined(attempt, outline, request, answer)
         : this.#giveBack(attempt, request, answer),
     )
   }
@@ -176,17 +206,36 @@ export class Picker<M extends Mode> {
     })
   }
 
-  #take(attempt: Attempt, outline: Outline, request: AcquireRequest, answer: Given): Picked {
-    const { view, nowMs } = attempt
-    const { agent, distanceKm, locality } = outline
-    const lease = leaseOf(request, answer)
-    this.#throttle.took(lease.domain, lease.id, lease.deadlineMs, nowMs)
-    view.sinceProbe = answer.probe ? 0 : view.sinceProbe + 1
+  #takeOutlined(
+    attempt: Attempt,
+    { agent, number, distanceKm, locality }: Outline,
+    request: AcquireRequest,
+    answer: Given,
+  ): Picked {
     // While an asynchronous store answered, the agent may have left, or another have taken its number.
-    const { fleet, slots } = this.#roster
-    const stays = fleet.agents.get(outline.number)?.id === lease.agentId
-    const number = stays ? outline.number : fleet.find(lease.agentId)
+    const { fleet } = this.#roster
+    const stays = fleet.agents.get(number)?.id === agent.id
+    const numberNow = stays ? number : fleet.find(agent.id)
+    return this.#take(attempt, request, answer, agent, numberNow, distanceKm, locality)
+  }
+
+  /** `number`: the agent's, or -1 where it has left. */
+  #take(
+    { view, nowMs }: Attempt,
+    request: AcquireRequest,
+    answer: Given,
+    agent: StoredAgent,
+    number: number,
+    distanceKm: number | null,
+    locality: string,
+  ): Picked {
+    const lease = leaseOf(request, answer)
+    if (this.#throttle.isOn) {
+      this.#throttle.took(lease.domain, lease.id, lease.deadlineMs, nowMs)
+    }
+    view.sinceProbe = answer.probe ? 0 : view.sinceProbe + 1
     if (number !== -1) {
+      const { fleet, slots } = this.#roster
       slots.open(lease.id, number, lease.deadlineMs)
       fleet.loads.setPicked(number, ++this.#picks, nowMs)
     }
@@ -208,7 +257,7 @@ export class Picker<M extends Mode> {
     attempt: Attempt,
     request: AcquireRequest,
     answer: Refused,
-  ): PickResult | Promise<PickResult> {
+  ): PickResult | Promise<PickResult> | typeof AGAIN {
     const { view, nowMs } = attempt
     const { fleet, slots } = this.#roster
     const unexplained: string[] = []
@@ -219,14 +268,19 @@ export class Picker<M extends Mode> {
       else if (view.version === request.viewVersion) unexplained.push(agentId)
     })
     if (++attempt.tries >= MOST_TRIES) return this.#attempts.refusal(attempt)
-    const followed = this.#isAsync ? this.#roster.follow(nowMs) : undefined
-    return andThen(followed, () => {
-      // Of those that rest for all domains the fleet has learnt why by now.
-      const stillUp = unexplained.filter((id) => this.#isUp(id))
-      attempt.refused = [...attempt.refused, ...stillUp]
-      this.#attempts.renew(attempt)
+    if (!this.#isAsync) return this.#passOver(attempt, unexplained)
+    return andThen(this.#roster.follow(nowMs), () => {
+      this.#passOver(attempt, unexplained)
       return this.#try(attempt)
     })
+  }
+
+  /** Goes on without those that the store turned down: of those that rest for all domains the fleet has learnt why by now. */
+  #passOver(attempt: Attempt, unexplained: readonly string[]): typeof AGAIN {
+    const stillUp = unexplained.filter((id) => this.#isUp(id))
+    attempt.refused = [...attempt.refused, ...stillUp]
+    this.#attempts.renew(attempt)
+    return AGAIN
   }
 
   /** Before anything is refused, the store is asked once more: for slots given back, and an asynchronous one for all else. */
@@ -252,23 +306,9 @@ function candidateOf(agent: Agent): Candidate {
   return { agentId: id, exit: exitOf(agent), maxConcurrency }
 }
 
-function leaseOf(
-  request: AcquireRequest,
-  answer: Extract<Acquired, { readonly kind: 'acquired' }>,
-): Lease {
+function leaseOf(request: AcquireRequest, answer: Given): Lease {
   const { leaseId, domain, deadlineMs, nowMs } = request
   const { agentId, exit } = request.candidates[answer.index]
   const { epoch, probe } = answer
   return { id: leaseId, agentId, exit, domain, epoch, pickedAtMs: nowMs, deadlineMs, probe }
-}
-
-const CREDENTIALS = /^([a-z]+:\/\/)[^/?#\\]*@/i
-
-/** What listeners are told: without an agent's url, and without what a target's url says of who asks. */
-function message(request: PickRequest, result: PickResult): object {
-  const { url } = request
-  const asked = url === undefined ? request : { ...request, url: url.replace(CREDENTIALS, '$1') }
-  if (result.kind !== 'picked') return { request: asked, result }
-  const { url: _, ...agent } = result.agent
-  return { request: asked, result: { ...result, agent } }
 }

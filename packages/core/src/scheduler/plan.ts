@@ -123,7 +123,9 @@ export class Planner {
     if ((url === undefined) === (domain === undefined)) {
       refuse('must name exactly one of url and domain')
     }
-    return this.domain((url === undefined ? domain : url) as string)
+    // A domain that was given before is its own key; a url's is cut out of it.
+    const known = domain === undefined ? undefined : this.#domains.get(domain)
+    return known ?? this.domain((url === undefined ? domain : url) as string)
   }
 
   #hinted(geo: string): Query {

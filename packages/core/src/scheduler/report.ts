@@ -2,8 +2,10 @@
 
 import { OstlerError, shown, unknownField } from '../errors.ts'
 import type { OutcomeKind, PairRecord } from '../health/record.ts'
+import type { StoredAgent } from '../pick/agent.ts'
+import { NONE } from '../pick/open-leases.ts'
 import type { View } from '../pick/view.ts'
-import { keyProblem } from '../limit/key.ts'
+import { keyProblem, MAX_KEY_BYTES } from '../limit/key.ts'
 import type { Lease, Mode, Outcome, Result, Settled, Store } from '../store/store.ts'
 import { events } from './events.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -27,13 +29,12 @@ const MAX_EVIDENCE = 500
 /** The longest host is 253 characters. */
 const MAX_DOMAIN = 255
 const DOMAIN = /^[a-z0-9._:[\]-]+$/
-/** The moving mean goes this share of the way to each new latency. */
-const LATENCY_SHARE = 1 / 5
 
 /** The last step of a request: what came of it? The store decides; the view and the fleet follow at once. */
 export class Reporter<M extends Mode> {
   readonly #options: ResolvedOptions<M>
   readonly #store: Store<M>
+  readonly #isAsync: boolean
   readonly #time: Time
   readonly #roster: Roster
   readonly #views: Views
@@ -48,6 +49,7 @@ export class Reporter<M extends Mode> {
   ) {
     this.#options = options
     this.#store = options.store
+    this.#isAsync = options.store.mode === 'async'
     this.#time = time
     this.#roster = roster
     this.#views = views
@@ -55,7 +57,9 @@ export class Reporter<M extends Mode> {
   }
 
   report(lease: Lease, outcome: Outcome): Result<M, Settled> {
-    const dispatched = checkedLease(lease)
+    const dispatched = copyOf(lease)
+    const slot = this.#slotOf(dispatched.id)
+    if (!isLease(dispatched, this.#agentOf(slot))) refuseLease(lease)
     const view = this.#views.ready(dispatched.domain)
     // Who has a view was picked for, and is a domain.
     if (view === undefined && !isDomain(dispatched.domain)) refuseLease(lease)
@@ -72,15 +76,30 @@ export class Reporter<M extends Mode> {
       breaker,
       exits: this.#roster.fleet.exits,
     })
-    if (answer instanceof Promise) {
-      return this.#followLater(dispatched, checked, answer, view, nowMs) as Result<M, Settled>
+    if (this.#isAsync) {
+      const later = answer as Promise<Settled>
+      return this.#followLater(dispatched, slot, checked, later, view, nowMs) as Result<M, Settled>
     }
-    void this.#follow(dispatched, checked, answer as Settled, view, nowMs)
+    void this.#follow(dispatched, slot, checked, answer as Settled, view, nowMs)
     return answer
+  }
+
+  /** Where this process keeps the slot of a lease, or -1. Longer names than may be given are not looked for. */
+  #slotOf(id: unknown): number {
+    const mayBe = typeof id === 'string' && id.length <= MAX_KEY_BYTES
+    return mayBe ? this.#roster.slots.find(id) : NONE
+  }
+
+  /** Whom a slot was taken of, where the fleet still has it. */
+  #agentOf(slot: number): StoredAgent | null {
+    const { fleet, slots } = this.#roster
+    const agent = slot === NONE ? NONE : slots.agentOf(slot)
+    return agent === NONE ? null : fleet.agents.get(agent)
   }
 
   async #followLater(
     lease: Lease,
+    slot: number,
     outcome: Outcome,
     answer: Promise<Settled>,
     view: View<PairRecord> | undefined,
@@ -89,13 +108,14 @@ export class Reporter<M extends Mode> {
     const settled = await answer
     // The answer is for the view that was asked about: another may have taken its place meanwhile.
     const isSame = view !== undefined && view === this.#views.ready(lease.domain)
-    await this.#follow(lease, outcome, settled, isSame ? view : undefined, nowMs)
+    await this.#follow(lease, slot, outcome, settled, isSame ? view : undefined, nowMs)
     return settled
   }
 
   /** Lets this process see at once what the store has decided. */
   #follow(
     lease: Lease,
+    slot: number,
     outcome: Outcome,
     settled: Settled,
     view: View<PairRecord> | undefined,
@@ -103,13 +123,11 @@ export class Reporter<M extends Mode> {
   ): void | Promise<void> {
     const { fleet, slots } = this.#roster
     slots.expire(nowMs, this.#options.drainPerPick)
-    this.#throttle.gave(lease.domain, lease.id)
-    const agent = slots.close(lease.id)
+    if (this.#throttle.isOn) this.#throttle.gave(lease.domain, lease.id)
+    const agent = slots.close(lease.id, slot)
     if (agent !== -1 && outcome.kind === 'ok' && nowMs < lease.deadlineMs) {
-      const latencyMs = Math.max(outcome.latencyMs ?? nowMs - lease.pickedAtMs, 1)
-      const meanMs = fleet.loads.latencyMs(agent)
-      const share = meanMs === 0 ? 1 : LATENCY_SHARE
-      fleet.loads.setLatency(agent, meanMs + (latencyMs - meanMs) * share)
+      const latencyMs = outcome.latencyMs ?? nowMs - lease.pickedAtMs
+      fleet.loads.addLatency(agent, Math.max(latencyMs, 1))
     }
     if (view !== undefined) this.#views.absorb(view, settled.changes, nowMs, agent)
     if (events.report.hasSubscribers) events.report.publish({ lease, outcome, settled })
@@ -121,17 +139,28 @@ export class Reporter<M extends Mode> {
   }
 }
 
-/** A copy, so that what is reported stays what was checked while the store decides. The domain's form is left to the caller. */
-function checkedLease(lease: Lease): Lease {
-  if (typeof lease === 'object' && lease !== null) {
-    const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
-    const named = isName(id) && isName(agentId) && (exit === agentId || isName(exit))
-    const counted = isCount(epoch) && isCount(pickedAtMs) && isCount(deadlineMs)
-    if (named && counted && typeof domain === 'string' && typeof probe === 'boolean') {
-      return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
-    }
-  }
-  return refuseLease(lease)
+/** A copy, so that what is reported stays what was checked while the store decides: each field is read once. */
+function copyOf(lease: Lease): Lease {
+  if (typeof lease !== 'object' || lease === null) refuseLease(lease)
+  const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
+  return { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe }
+}
+
+/**
+ * The domain's form is left to the caller. Where a lease of this name was given for `agent`, the name is good, and the agent's are.
+ */
+function isLease(lease: Lease, agent: StoredAgent | null): boolean {
+  const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
+  const isKnown = agent !== null && agent.id === agentId
+  if (!isKnown && !(isName(id) && isName(agentId))) return false
+  if (exit !== agentId && !isName(exit)) return false
+  return (
+    isCount(epoch) &&
+    isCount(pickedAtMs) &&
+    isCount(deadlineMs) &&
+    typeof domain === 'string' &&
+    typeof probe === 'boolean'
+  )
 }
 
 function refuseLease(lease: Lease): never {

@@ -91,7 +91,7 @@ export class Scheduler<M extends Mode = 'sync'> {
     this.#planner = new Planner(fleet, resolved.scope, resolved.leaseMs)
     const throttle = new Throttle(resolved.incidentInFlight)
     this.agents = new Agents(resolved.store, this.#roster, this.#time)
-    this.#admission = new Admission(resolved.store, this.#time, this.#tiers, nextId)
+    this.#admission = new Admission(resolved.store, fallback, this.#time, this.#tiers, nextId)
     const isDegraded = (): boolean => fallback !== null && fallback.isDegraded
     const attempts = new Attempts(
       resolved,

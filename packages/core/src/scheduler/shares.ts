@@ -15,7 +15,7 @@ export class Shares {
   readonly #options: ResolvedDegraded
   readonly #debt: Debt
   readonly #local: Store<'sync'> = memoryStore()
-  readonly #shares: WeakMap<ResolvedPolicy, ResolvedPolicy> = new WeakMap()
+  readonly #shares: WeakMap<readonly ResolvedPolicy[], readonly ResolvedPolicy[]> = new WeakMap()
 
   constructor(options: ResolvedDegraded, debt: Debt) {
     this.#options = options
@@ -78,20 +78,21 @@ export class Shares {
     this.#debt.add({ kind: 'hold', key, permitId, deadlineMs })
   }
 
+  /** This instance's shares of a list: the same list each time, for the store looks up by it. */
   #of(policies: readonly ResolvedPolicy[]): readonly ResolvedPolicy[] {
     if (this.#options.instances === 1) return policies
-    return policies.map((policy) => {
-      let share = this.#shares.get(policy)
-      if (share === undefined) {
-        const limit = this.#share(policy.limit)
-        share =
-          policy.kind === 'exact'
-            ? { ...policy, limit }
-            : { ...policy, limit, burst: this.#share(policy.burst) }
-        this.#shares.set(policy, share)
-      }
-      return share
-    })
+    let shares = this.#shares.get(policies)
+    if (shares === undefined) {
+      shares = policies.map((policy) => this.#shareOf(policy))
+      this.#shares.set(policies, shares)
+    }
+    return shares
+  }
+
+  #shareOf(policy: ResolvedPolicy): ResolvedPolicy {
+    const limit = this.#share(policy.limit)
+    if (policy.kind === 'exact') return { ...policy, limit }
+    return { ...policy, limit, burst: this.#share(policy.burst) }
   }
 
   #share(limit: number): number {

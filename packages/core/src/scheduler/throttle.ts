@@ -11,8 +11,13 @@ export class Throttle {
     this.#most = most
   }
 
+  /** Where it holds nothing back, nothing need be told to it. */
+  get isOn(): boolean {
+    return this.#most !== Infinity
+  }
+
   took(domain: string, leaseId: string, deadlineMs: number, nowMs: number): void {
-    if (this.#most === Infinity) return
+    if (!this.isOn) return
     const leases = this.#leases.get(domain)
     if (leases === undefined) this.#leases.set(domain, new Map([[leaseId, deadlineMs]]))
     else {
@@ -26,7 +31,7 @@ export class Throttle {
   }
 
   gave(domain: string, leaseId: string): void {
-    if (this.#most === Infinity) return
+    if (!this.isOn) return
     const leases = this.#leases.get(domain)
     leases?.delete(leaseId)
     if (leases?.size === 0) this.#leases.delete(domain)

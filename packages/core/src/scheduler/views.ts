@@ -5,7 +5,6 @@ import type { Fleet } from '../pick/fleet.ts'
 import { OwnBook, type Book } from '../pick/book.ts'
 import { View, type Judge } from '../pick/view.ts'
 import type { Change, Changes, Mode, Store } from '../store/store.ts'
-import { andThen } from './and-then.ts'
 import type { Known } from './stand-in.ts'
 import { unheeded } from './unheeded.ts'
 
@@ -55,10 +54,14 @@ const PORTION = 1_000
 /** The views that are kept ready: derived from the store, so that losing one costs time and nothing else. */
 export class Views {
   readonly #store: Store
+  readonly #isAsync: boolean
   readonly #fleet: Fleet
   /** The store's own, where it lives in this process. */
   readonly #book: Book<PairRecord> | null
   readonly #views: LRUCache<string, View<PairRecord>>
+
+  /** The view that was asked for last: what reports ask for is mostly what was picked for. */
+  #last: View<PairRecord> | null = null
 
   /** Those that would take long to build anew, and so do not make room for others. */
   readonly #large: Map<string, View<PairRecord>> = new Map()
@@ -71,12 +74,14 @@ export class Views {
     onDrop: (domain: string, known: Known) => void,
   ) {
     this.#store = store
+    this.#isAsync = store.mode === 'async'
     this.#fleet = fleet
     const isOpen = store.mode === 'sync' && store.local === true && store.record !== undefined
     this.#book = isOpen ? bookOf(store as Store<'sync'>) : null
     this.#views = new LRUCache({
       max: maxViews,
       dispose: (view, domain, why) => {
+        if (view === this.#last) this.#last = null
         if (why !== 'evict') return
         if (isLarge(view) && this.#large.size < MOST_LARGE) this.#large.set(domain, view)
         else onDrop(domain, knownBy(view))
@@ -89,32 +94,49 @@ export class Views {
    * known already is given as it is, and `acquire` has the last word.
    */
   of(domain: string, nowMs: number): View<PairRecord> | Promise<View<PairRecord>> {
-    let view = this.#views.get(domain) ?? this.#largeOne(domain)
+    let view = this.#lastOr(domain) ?? this.#views.get(domain) ?? this.#largeOne(domain)
+    const isNew = view === undefined
     if (view === undefined) {
       view = new View(domain, this.#fleet, judge, this.#book ?? new OwnBook(isAvailable))
       this.#views.set(domain, view)
-    } else if (this.#store.mode === 'async') return this.#caughtUp(view, nowMs)
+    }
+    this.#last = view
+    if (!isNew && this.#isAsync) return this.#caughtUp(view, nowMs)
     return this.refresh(view, nowMs)
+  }
+
+  /** The last view, where it is the domain's: it is the newest of the cache as it is. */
+  #lastOr(domain: string): View<PairRecord> | undefined {
+    const last = this.#last
+    return last !== null && last.domain === domain ? last : undefined
   }
 
   /** The view of a domain, as new as the store whatever its mode. */
   freshest(domain: string, nowMs: number): View<PairRecord> | Promise<View<PairRecord>> {
-    const ready = this.#store.mode === 'async' ? this.ready(domain) : undefined
+    const ready = this.#isAsync ? this.ready(domain) : undefined
     return ready === undefined ? this.of(domain, nowMs) : this.refresh(ready, nowMs)
   }
 
   /** The view of a domain if it is ready. */
   ready(domain: string): View<PairRecord> | undefined {
-    return this.#views.peek(domain) ?? this.#large.get(domain)
+    return this.#lastOr(domain) ?? this.#views.peek(domain) ?? this.#large.get(domain)
   }
 
   /** Brings a view up to the store. */
   refresh(view: View<PairRecord>, nowMs: number): View<PairRecord> | Promise<View<PairRecord>> {
     const answer = this.#store.exclusions(view.domain, view.version, nowMs)
-    return andThen(answer, (changes) => {
-      this.absorb(view, changes, nowMs)
-      return view
-    })
+    if (this.#isAsync) return this.#refreshLater(view, answer as Promise<Changes>, nowMs)
+    this.absorb(view, answer as Changes, nowMs)
+    return view
+  }
+
+  async #refreshLater(
+    view: View<PairRecord>,
+    answer: Promise<Changes>,
+    nowMs: number,
+  ): Promise<View<PairRecord>> {
+    this.absorb(view, await answer, nowMs)
+    return view
   }
 
   /**

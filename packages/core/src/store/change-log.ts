@@ -104,12 +104,6 @@ export class ChangeLog<T extends object> {
     this.#prune()
   }
 
-  /** Removes an entry without a word to anyone. */
-  drop(key: string): void {
-    const entry = this.#find(key, hash32(key))
-    if (entry >= 0) this.#remove(entry)
-  }
-
   /** Visits what changed after `version`, newest first; null values are the dead. O(visited). */
   since(version: number, visit: (key: string, value: T | null, version: number) => void): void {
     for (let entry = this.#last; entry >= 0; entry = this.#before(entry)) {
@@ -122,7 +116,7 @@ export class ChangeLog<T extends object> {
   #find(key: string, hash: number): number {
     const table = this.#table
     for (let entry = table.first(hash); entry >= 0; entry = table.next(entry)) {
-      if (table.hashOf(entry) === hash && this.#keyAt(entry) === key) return entry
+      if (table.isOf(entry, hash) && this.#keyAt(entry) === key) return entry
     }
     return -1
   }
@@ -137,8 +131,8 @@ export class ChangeLog<T extends object> {
     return entry
   }
 
+  /** Forgets a dead entry. */
   #remove(entry: number): void {
-    if (this.#valueAt(entry) !== null) this.#live--
     this.#unlink(entry)
     this.#values.set(entry, null)
     this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = 0

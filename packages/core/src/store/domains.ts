@@ -1,5 +1,6 @@
 import type { Watch } from '../health/incident.ts'
 import { QUIET_MS } from '../health/incident.ts'
+import type { Changes } from './store.ts'
 
 /** What a store keeps of a domain while anything is known of it, or on its way to it. */
 export interface Domain {
@@ -14,6 +15,8 @@ export interface Domain {
   /** Leases ever given since the domain is known. */
   dispatched: number
   watch: Watch | null
+  /** What a view is told that has seen its newest change, while there is no incident; of an older version once that has moved on. */
+  quiet: Changes | null
   /** Its record that changed last (or -1), and how many it has. */
   last: number
   records: number
@@ -34,13 +37,19 @@ export class Domains {
   readonly #byHandle: (Domain | undefined)[] = []
   readonly #free: number[] = []
   #cursor = 0
+  /** The domain that was asked for last: one request asks for the same one several times. */
+  #last: Domain | undefined = undefined
 
   get size(): number {
     return this.#byName.size
   }
 
   get(name: string): Domain | undefined {
-    return this.#byName.get(name)
+    const last = this.#last
+    if (last !== undefined && last.name === name) return last
+    const domain = this.#byName.get(name)
+    if (domain !== undefined) this.#last = domain
+    return domain
   }
 
   at(handle: number): Domain {
@@ -58,6 +67,7 @@ export class Domains {
       inFlight: 0,
       dispatched: 0,
       watch: null,
+      quiet: null,
       last: -1,
       records: 0,
     }
@@ -78,6 +88,7 @@ export class Domains {
       this.#byHandle[domain.handle] = undefined
       this.#free.push(domain.handle)
       this.#byName.delete(domain.name)
+      this.#last = undefined
     }
   }
 }

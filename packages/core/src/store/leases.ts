@@ -1,14 +1,14 @@
 // hot path: every pick takes a lease here, and every report frees one.
-import { OpenLeases } from '../pick/open-leases.ts'
+import { hashOf, OpenLeases } from '../pick/open-leases.ts'
 import type { Domain } from './domains.ts'
-import { Names } from './names.ts'
 
 const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
 
 interface Chunk {
-  readonly domains: (Domain | undefined)[]
+  readonly domains: (Domain | null)[]
+  readonly agents: string[]
   readonly epochs: Uint32Array
   /** Twice the candidate's index, plus one for a probe. */
   readonly answers: Uint16Array
@@ -19,19 +19,13 @@ interface Chunk {
  * let go before a decision about it, the others a bounded number a call.
  */
 export class Leases {
-  /** By the rows of their agents. */
+  /** By hashes of their agents' ids: nothing is kept of an agent, as most have one lease or none. */
   readonly #open = new OpenLeases()
   /** What was answered, by lease. */
   readonly #chunks: Chunk[] = []
-  /** Agents with leases. */
-  readonly #agents = new Names()
-  // Columns by row.
-  readonly #inFlight: number[] = []
-  /** The agent's earliest deadline; NaN (not known) once that lease has been freed, until a full agent asks. */
-  readonly #earliestMs: number[] = []
-  /** The agent that was last asked about, and its row (or -1): the next lease is mostly its. */
+  /** The agent that was last asked about, and its owner: the next lease is mostly its. */
   #asked = ''
-  #askedRow = -1
+  #askedOwner = hashOf('') & 0x7fff_ffff
 
   get size(): number {
     return this.#open.size
@@ -67,20 +61,18 @@ export class Leases {
     index: number,
     probe: boolean,
   ): void {
-    let row = this.#rowOf(agentId)
-    if (row < 0) row = this.#addRow(agentId)
-    this.#inFlight[row]++
-    if (deadlineMs < this.#earliestMs[row]) this.#earliestMs[row] = deadlineMs
-    const slot = this.#open.add(id, row, deadlineMs)
+    const slot = this.#open.add(id, this.#ownerOf(agentId), deadlineMs)
     if (slot >>> CHUNK_BITS === this.#chunks.length) {
       this.#chunks.push({
         domains: [],
+        agents: [],
         epochs: new Uint32Array(CHUNK),
         answers: new Uint16Array(CHUNK),
       })
     }
-    const { domains, epochs, answers } = this.#chunks[slot >>> CHUNK_BITS]
+    const { domains, agents, epochs, answers } = this.#chunks[slot >>> CHUNK_BITS]
     domains[slot & IN_CHUNK] = domain
+    agents[slot & IN_CHUNK] = agentId
     epochs[slot & IN_CHUNK] = epoch
     answers[slot & IN_CHUNK] = index * 2 + (probe ? 1 : 0)
     domain.inFlight++
@@ -88,59 +80,52 @@ export class Leases {
   }
 
   free(slot: number): void {
-    const deadlineMs = this.#open.deadlines.at(slot)
-    const row = this.#open.remove(slot)
-    const { domains } = this.#chunks[slot >>> CHUNK_BITS]
+    this.#open.remove(slot)
+    const { domains, agents } = this.#chunks[slot >>> CHUNK_BITS]
     const domain = domains[slot & IN_CHUNK] as Domain
     domain.inFlight--
-    domains[slot & IN_CHUNK] = undefined
-    if (--this.#inFlight[row] === 0) {
-      this.#agents.remove(row)
-      this.#asked = ''
-    } else if (deadlineMs === this.#earliestMs[row]) this.#earliestMs[row] = NaN
+    domains[slot & IN_CHUNK] = null
+    agents[slot & IN_CHUNK] = ''
   }
 
   /** Lets go up to `most` leases that are past their deadline. */
   drain(most: number, nowMs: number): void {
     const { deadlines } = this.#open
-    for (let i = 0; i < most && deadlines.firstAtMs <= nowMs; i++) this.free(deadlines.first)
+    for (let i = 0; i < most && deadlines.isDue(nowMs); i++) this.free(deadlines.first)
   }
 
   /** 0 when the agent has a free slot of `maxConcurrency`; else the instant from which it has, if nothing else happens. */
   busyUntilMs(agentId: string, maxConcurrency: number, nowMs: number): number {
-    const row = this.#rowOf(agentId)
-    if (row < 0 || this.#inFlight[row] < maxConcurrency) return 0
-    const earliestMs = this.#earliestMs[row]
-    if (nowMs < earliestMs && this.#inFlight[row] === maxConcurrency) return earliestMs
-    const open = this.#open
-    const deadlines: number[] = []
-    for (let slot = open.firstOf(row); slot >= 0;) {
-      const next = open.next(slot)
-      const deadlineMs = open.deadlines.at(slot)
-      if (deadlineMs <= nowMs) this.free(slot)
-      else deadlines.push(deadlineMs)
-      slot = next
-    }
-    deadlines.sort((a, b) => a - b)
-    if (deadlines.length > 0) this.#earliestMs[row] = deadlines[0]
-    // With k more leases than slots, the agent has a free one when k + 1 have ended.
+    const owner = this.#ownerOf(agentId)
+    if (this.#open.mostOf(owner) < maxConcurrency) return 0
+    const deadlines = this.#deadlinesOf(agentId, owner, nowMs)
     if (deadlines.length < maxConcurrency) return 0
+    // With k more leases than slots, the agent has a free one when k + 1 have ended.
+    deadlines.sort((a, b) => a - b)
     return deadlines[deadlines.length - maxConcurrency]
   }
 
-  #rowOf(agentId: string): number {
-    if (agentId !== this.#asked) {
-      this.#askedRow = this.#agents.find(agentId)
-      this.#asked = agentId
+  /** Of an agent's leases; what is past its deadline is let go. O(its leases). */
+  #deadlinesOf(agentId: string, owner: number, nowMs: number): number[] {
+    const open = this.#open
+    const deadlines: number[] = []
+    for (let slot = open.firstOf(owner); slot >= 0;) {
+      const next = open.next(slot)
+      const deadlineMs = open.deadlines.at(slot)
+      if (this.#chunks[slot >>> CHUNK_BITS].agents[slot & IN_CHUNK] === agentId) {
+        if (deadlineMs <= nowMs) this.free(slot)
+        else deadlines.push(deadlineMs)
+      }
+      slot = next
     }
-    return this.#askedRow
+    return deadlines
   }
 
-  #addRow(agentId: string): number {
-    const row = this.#agents.add(agentId)
-    this.#asked = ''
-    this.#inFlight[row] = 0
-    this.#earliestMs[row] = Infinity
-    return row
+  #ownerOf(agentId: string): number {
+    if (agentId !== this.#asked) {
+      this.#asked = agentId
+      this.#askedOwner = hashOf(agentId) & 0x7fff_ffff
+    }
+    return this.#askedOwner
   }
 }

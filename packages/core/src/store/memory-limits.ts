@@ -15,8 +15,8 @@ export interface MemoryLimitsOptions {
   /** Permits held at once, over all keys: 1 to 10,000,000. Default 100,000. */
   readonly maxPermits?: number
   /**
-   * Seeds the hash that spreads keys over shared lanes: an unsigned 32-bit integer, best a secret.
-   * `memoryStore` draws one where none is given.
+   * Seeds the fingerprints that keys are known by, and the hash that spreads them over shared
+   * lanes: an unsigned 32-bit integer, best a secret. `memoryStore` draws one where none is given.
    */
   readonly seed?: number
 }

@@ -1,4 +1,4 @@
-import { ambientRandom } from '../clock.ts'
+import { secretSeed } from '../clock.ts'
 import {
   expectInteger,
   OstlerError,
@@ -25,7 +25,7 @@ export interface MemoryStoreOptions extends MemoryLimitsOptions, MemoryHealthOpt
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store<'sync'> {
   throwIfAny('INVALID_OPTIONS', problemsOf(options))
-  const seed = options.seed ?? Math.floor(ambientRandom() * 0x1_0000_0000)
+  const seed = options.seed ?? secretSeed()
   const limits = new MemoryLimits({ ...options, seed })
   const health = new MemoryHealth(options)
   const { maxIdempotencyRecords = 100_000 } = options

@@ -20,7 +20,7 @@ export class Names {
   find(name: string, hash: number = hash32(name)): number {
     const table = this.#table
     for (let handle = table.first(hash); handle >= 0; handle = table.next(handle)) {
-      if (table.hashOf(handle) === hash && this.at(handle) === name) return handle
+      if (table.isOf(handle, hash) && this.at(handle) === name) return handle
     }
     return -1
   }

@@ -19,7 +19,7 @@ const SWEPT_FOR_ROOM = 65_536
 export const NOTHING: Changes = Object.freeze({
   version: 0,
   reset: false,
-  changes: [],
+  changes: Object.freeze([]),
   incident: null,
 })
 const NONE: Changes['changes'] = NOTHING.changes
@@ -128,14 +128,21 @@ export class Pairs {
     const { version, watch } = domain
     const incident = watch === null ? null : viewOf(incidentAt(watch, nowMs))
     if (sinceVersion === version) {
-      if (version === 0 && incident === null) return NOTHING
-      return { version, reset: false, changes: NONE, incident }
+      if (incident !== null) return { version, reset: false, changes: NONE, incident }
+      return version === 0 ? NOTHING : quietOf(domain)
     }
     // A version from before the domain was known, or from an earlier life of it, says nothing of this one.
     const reset = sinceVersion !== 0 && (sinceVersion > version || sinceVersion <= domain.floor)
     const changes = this.#records.changesSince(domain, reset ? 0 : sinceVersion, nowMs)
     return { version, reset, changes, incident }
   }
+}
+
+/** One object for all who ask, three times a dispatch, until the domain's next change. */
+function quietOf(domain: Domain): Changes {
+  const { quiet, version } = domain
+  if (quiet !== null && quiet.version === version) return quiet
+  return (domain.quiet = Object.freeze({ version, reset: false, changes: NONE, incident: null }))
 }
 
 function viewOf(incident: Incident | null): Incident | null {

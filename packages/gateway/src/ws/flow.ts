@@ -40,9 +40,9 @@ export class Flow {
     return this.#queuedBytes
   }
 
-  /** Begins, with what has been said already. */
-  start(early: readonly Frame[] = []): void {
-    for (const frame of early) this.#pass(frame)
+  /** Begins with what has been said already, and takes it out: it is not to be held for as long as the relay lasts. */
+  start(early: Frame[] = []): void {
+    for (const frame of early.splice(0)) this.#pass(frame)
     this.#from
       .on('message', (data: Buffer, isBinary: boolean) =>
         this.#pass({ kind: 'message', data, isBinary }),

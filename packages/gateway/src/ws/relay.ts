@@ -23,12 +23,12 @@ const TOO_LONG = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
 /**
  * Relays between a caller and his target until both are closed: messages, pings and pongs as they come, and each side's close as
  * the other's. Resolves when nothing is left open. Both are asked for signs of life of their own; that is answered between them
- * and the gateway.
+ * and the gateway. `early`: what the caller has said already; it is empty then.
  */
 export async function relay(
   client: WebSocket,
   target: WebSocket,
-  early: readonly Frame[],
+  early: Frame[],
   options: RelayOptions,
 ): Promise<void> {
   const { signal } = options
@@ -122,7 +122,7 @@ class Pulse {
     this.#beat = setInterval(() => setImmediate(() => this.#ask()), pingEveryMs)
   }
 
-  start(early: readonly Frame[]): void {
+  start(early: Frame[]): void {
     for (const side of [this.#client, this.#target]) {
       if (side.readyState === side.OPEN) side.ping(this.#mark)
     }

@@ -1,4 +1,5 @@
 import type { FieldProblem } from '@ostler/api'
+import { shown } from '@ostler/core'
 import { headersForTarget } from '../agents/headers.ts'
 import { ApiError } from '../http/api-error.ts'
 import { validatorOf } from '../http/validator.ts'
@@ -119,7 +120,7 @@ function headerProblems(headers: Readonly<Record<string, string>>): FieldProblem
     const path = `message.headers.${TOKEN.test(name) ? name : '*'}`
     bytes += name.length + value.length
     if (!TOKEN.test(name)) {
-      problems.push({ path, message: `must be a name of RFC 9110, got ${JSON.stringify(name)}` })
+      problems.push({ path, message: `must be a name of RFC 9110, got ${shown(name)}` })
     } else if (names.has(name.toLowerCase())) {
       problems.push({ path, message: 'must be given once, in one case' })
     } else if (!VALUE.test(value)) {
@@ -141,7 +142,7 @@ function cookieProblems(cookies: Readonly<Record<string, string>>): FieldProblem
     const path = `message.cookies.${TOKEN.test(name) ? name : '*'}`
     bytes += name.length + value.length
     if (!TOKEN.test(name)) {
-      problems.push({ path, message: `must be a name of RFC 6265, got ${JSON.stringify(name)}` })
+      problems.push({ path, message: `must be a name of RFC 6265, got ${shown(name)}` })
     } else if (!COOKIE_VALUE.test(value)) {
       problems.push({ path, message: 'must be printable ASCII without `;`' })
     }
@@ -160,7 +161,7 @@ function protocolProblems(
 ): FieldProblem[] {
   const path = `message.headers.${header}`
   if (agreed !== '') {
-    const message = `must not be given: ${JSON.stringify(agreed)} was agreed when the WebSocket was opened`
+    const message = `must not be given: ${shown(agreed)} was agreed when the WebSocket was opened`
     return [{ path, message }]
   }
   const isSound =

@@ -31,13 +31,26 @@ local function in_flight(meta, domain)
   return redis.call('ZCARD', domain.in_flight)
 end
 
--- room_for_lease(meta, domain, most): how many leases the domain has on their way, some past their
--- deadline; nil where it may have no more. O(1)
+-- flush_leases(meta, domain): notes with the domain what take_lease has taken. All at once, for each
+-- command costs as much as the rest of a lease. O(leases * log leases)
+local function flush_leases(meta, domain)
+  local taken = domain.taken
+  if not taken then return end
+  domain.taken = nil
+  redis.call('ZADD', domain.in_flight, unpack(taken))
+  redis.call('HINCRBY', domain.meta, 'n', #taken / 2)
+  -- Where there was none, keep_domain could not let it go.
+  if domain.leases * 2 == #taken then expire(meta, domain.in_flight, domain.kept_until_ms) end
+end
+
+-- room_for_lease(meta, domain, most): whether the domain may have one more lease on its way. O(1)
 local function room_for_lease(meta, domain, most)
-  if not domain.known then return 0 end
-  local count = redis.call('ZCARD', domain.in_flight)
-  if count >= most or count % 16 == 15 then count = in_flight(meta, domain) end
-  return count < most and count or nil
+  domain.leases = domain.leases or domain.known and redis.call('ZCARD', domain.in_flight) or 0
+  if domain.leases >= most or domain.leases % 16 == 15 then
+    flush_leases(meta, domain)
+    domain.leases = in_flight(meta, domain)
+  end
+  return domain.leases < most
 end
 
 -- claim_lease(meta, key, lease): notes a lease, unless one of that id is held: answers that one. lease:
@@ -52,8 +65,8 @@ local function claim_lease(meta, key, lease)
   return held
 end
 
--- take_lease(meta, domain, lease, agent): takes what a claimed lease takes. lease: id, deadline and its
--- digits, and how many leases domain and agent have before it. O(log leases)
+-- take_lease(meta, domain, lease, agent): takes what a claimed lease takes; flush_leases has to follow.
+-- lease: id, deadline and its digits, and how many leases the agent has before it. O(log leases)
 local function take_lease(meta, domain, lease, agent)
   local deadline = lease.deadline
   local keep_ms = math.max(0, deadline - meta.at) + meta.slack_ms
@@ -63,10 +76,11 @@ local function take_lease(meta, domain, lease, agent)
     expire(meta, agent, deadline + keep_ms)
   end
   add_domain(meta, domain)
-  redis.call('ZADD', domain.in_flight, lease.digits, lease.id)
-  redis.call('HINCRBY', domain.meta, 'n', 1)
   keep_domain(meta, domain, deadline)
-  if lease.of_domain == 0 then expire(meta, domain.in_flight, domain.kept_until_ms) end
+  local taken = domain.taken or {}
+  taken[#taken + 1] = lease.digits
+  taken[#taken + 1] = lease.id
+  domain.taken, domain.leases = taken, domain.leases + 1
 end
 
 -- free_lease(domain, key, agent, id): takes it back. O(log leases)

@@ -5,8 +5,7 @@
 --   manual until, probe's deadline, probe's lease id (the last, for it may hold commas)
 -- health: 0 available, 1 limited, 2 unavailable. reason: 0 rate_limited, 1 challenged, 2 blocked,
 -- 3 manual. Both in the order that join calls graver.
-local FIELD = '([^,]*),'
-local RECORD = '^' .. string.rep(FIELD, 12) .. '(.*)$'
+local RECORD = '^([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),(.*)$'
 
 -- decode_record(text): the record, or nil for what is no text (a field that a hash lacks). O(1)
 local function decode_record(text)

@@ -1,5 +1,5 @@
 -- What a call of a limited key is answered: 36 bytes: what binds (the policy's index from 0 on, or
--- as below), wait, remaining, reset and instant. Needs window, policies.
+-- as below), wait, remaining, reset and instant. Needs window.
 local VERDICT = '<i4dddd'
 local NO_LIMIT = 2147483647
 local PERMITS = -1
@@ -8,13 +8,6 @@ local NONE = -2
 local FAILED = -3
 -- The operation is a repeated one: its text is the name of what bound, its wait the limit.
 local REPEATED = -4
-
--- binds(wait, remaining, worst, least): whether an answer binds more than the ones before: a denial
--- by how long it lasts (-1: for ever), else the least left.
-local function binds(wait, remaining, worst, least)
-  if wait == 0 then return worst == 0 and remaining < least end
-  return worst ~= -1 and (wait == -1 or wait > worst)
-end
 
 -- tell_shorter(channel, key): the hits of a key count for a shorter time than before, so a denial may
 -- end earlier than it said.

@@ -165,13 +165,20 @@ local function log_edits()
   return hits, packed, inserted
 end
 
+-- Until when a log is kept that nothing but a hit at `at` asks for: a quarter longer than that, so that
+-- the next hits need not say it again.
+local function kept_until(at, window)
+  return at + window + math.floor(window / 4)
+end
+
 -- log_add(key, data, used, dead, window, quantum, cost, now, slack): withHit of window.ts, after
 -- log_decide has admitted the call; keeps the log until nothing of it counts. One write, as a rule.
 local function log_add(key, data, used, dead, window, quantum, cost, now, slack)
   local at = effective(now, quantum)
   if used == 0 then
-    local tail = struct.pack(TAIL, window, 0, cost, cost, now, at, at + window)
-    redis.call('SET', key, tail, 'PX', at + window - now + slack)
+    local until_ms = kept_until(at, window)
+    local tail = struct.pack(TAIL, window, 0, cost, cost, now, at, until_ms)
+    redis.call('SET', key, tail, 'PX', until_ms - now + slack)
     return
   end
   local size = #data - TAIL_BYTES
@@ -186,8 +193,7 @@ local function log_add(key, data, used, dead, window, quantum, cost, now, slack)
   local entries = dead > MOST_DEAD + live / 4 and string.sub(data, dead * ENTRY_BYTES + 1, size)
   if entries then dead = 0 end
   local kept = until_ms >= at + window
-  -- A quarter longer than this hit needs, so that the next ones need not say it again.
-  if not kept then until_ms = at + window + math.floor(window / 4) end
+  if not kept then until_ms = kept_until(at, window) end
   local total, sum_then, added = used + cost, (sum + cost) % SUMS, nil
   if at > newest then
     added = struct.pack(ENTRY_AND_TAIL, newest, sum, window, dead, total, sum_then, now, at, until_ms)

@@ -158,11 +158,12 @@ export class Transactions<T> implements Peer {
       const wrote = connection.decided(nowMs)
       if (entered) connection.leave()
       else if (!batched) connection.commit()
-      if (batched && wrote) this.#batch.decided()
+      if (!batched || !wrote) return answer
+      this.#batch.decided()
     } catch (error) {
       throw this.#undone(error, batched, entered)
     }
-    if (batched && connection.waiting >= MOST_WAITING) this.flush()
+    if (connection.waiting >= MOST_WAITING) this.flush()
     return answer
   }
 

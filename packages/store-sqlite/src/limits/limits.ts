@@ -3,6 +3,7 @@
 import {
   MAX_LIMIT,
   type ConsumeRequest,
+  type LatestVerdict,
   type RefundRequest,
   type ResolvedPolicy,
   type Usage,
@@ -19,7 +20,12 @@ export interface LimitsOptions {
   readonly maxKeys: number
   readonly maxOps: number
   readonly maxPermits: number
+  /** When what is known of rows takes so much memory, it is let go. Default 100 MB. */
+  readonly mostKnownBytes?: number
 }
+
+/** A call that is decided at an instant of the store's own. */
+export type Call = Omit<ConsumeRequest, 'nowMs'>
 
 /** The limits of the file: what `Store` promises of consume, peek, refund, usage, permits, renew and release. */
 export class Limits {
@@ -33,7 +39,7 @@ export class Limits {
 
   constructor(connection: Connection, options: LimitsOptions) {
     this.#hasher = connection.hasher
-    this.#windows = new Windows(connection, options.maxKeys)
+    this.#windows = new Windows(connection, options.maxKeys, options.mostKnownBytes)
     this.#permits = new Permits(connection, options.maxPermits)
     this.#operations = new Operations(connection, options.maxOps)
   }
@@ -43,17 +49,25 @@ export class Limits {
    * @throws OstlerError STORE_FULL when an admitted opId cannot be remembered, or at more than 1,024 policy names
    */
   consume(request: ConsumeRequest, nowMs: number): Verdict {
-    return this.#decide(request, nowMs, true)
+    return this.#verdict(request, nowMs, true)
   }
 
   /** The verdict that `consume` would give; changes nothing. */
   peek(request: ConsumeRequest, nowMs: number): Verdict {
-    return this.#decide(request, nowMs, false)
+    return this.#verdict(request, nowMs, false)
+  }
+
+  /** The same for a call without opId, or whose operation is new: `verdict` is written anew, and nothing allocated. */
+  decide(call: Call, verdict: LatestVerdict, nowMs: number, write: boolean): void {
+    this.#windows.makeWay()
+    this.#check(call, verdict, nowMs)
+    if (write && verdict.allowed) this.#count(call, verdict, nowMs)
   }
 
   /** Gives back `cost` in each policy where it still counts. Lanes give nothing back, for what is in them may be another key's. */
   refund(request: RefundRequest, nowMs: number): boolean {
     const { key, policies, cost, atMs, opId } = request
+    this.#windows.makeWay()
     if (opId !== undefined) {
       const operation = this.#operations.find(key, opId, nowMs)
       if (operation === null || operation.verdict.atMs !== atMs || operation.cost < cost)
@@ -63,7 +77,7 @@ export class Limits {
     for (const policy of policies) {
       const rows = this.#windows.of(policy)
       const row = this.#windows.own(rows, key, nowMs)
-      if (!row.counter.refund(cost, policy, atMs, nowMs)) continue
+      if (!rows.counters.refund(row, cost, policy, atMs)) continue
       this.#windows.change(rows, row)
       given = true
     }
@@ -72,10 +86,11 @@ export class Limits {
   }
 
   usage(key: string, policies: readonly ResolvedPolicy[], nowMs: number): readonly Usage[] {
+    this.#windows.makeWay()
     return policies.map((policy) => {
-      const { counter } = this.#windows.find(this.#windows.of(policy), key, nowMs)
-      const used = counter.used(policy, nowMs)
-      const { limit, resetAtMs } = counter
+      const rows = this.#windows.of(policy)
+      const used = rows.counters.used(this.#windows.find(rows, key, nowMs), policy)
+      const { limit, resetAtMs } = rows.counters
       return { policy: policy.name, limit, used, remaining: Math.max(0, limit - used), resetAtMs }
     })
   }
@@ -92,12 +107,25 @@ export class Limits {
     return this.#permits.release(key, this.#hasher.of('key', key), permitId, nowMs)
   }
 
-  #decide(request: ConsumeRequest, nowMs: number, write: boolean): Verdict {
-    const { key, policies, cost, permit, opId } = request
-    if (opId !== undefined) {
-      const operation = this.#operations.find(key, opId, nowMs)
-      if (operation !== null) return operation.verdict
+  #verdict(request: ConsumeRequest, nowMs: number, write: boolean): Verdict {
+    const { key, opId } = request
+    const operation = opId === undefined ? null : this.#operations.find(key, opId, nowMs)
+    if (operation !== null) return operation.verdict
+    const verdict: LatestVerdict = {
+      allowed: false,
+      policy: 'none',
+      limit: MAX_LIMIT,
+      remaining: MAX_LIMIT,
+      resetAtMs: nowMs,
+      retryAfterMs: 0,
+      atMs: nowMs,
     }
+    this.decide(request, verdict, nowMs, write)
+    return verdict
+  }
+
+  #check({ key, policies, cost, permit }: Call, verdict: LatestVerdict, nowMs: number): void {
+    const windows = this.#windows
     let name = 'none'
     let limit = MAX_LIMIT
     let remaining = MAX_LIMIT
@@ -105,17 +133,17 @@ export class Limits {
     let retryMs = 0
     for (let i = 0; i < policies.length; i++) {
       const policy = policies[i]
-      const rows = this.#windows.of(policy)
-      const row = this.#windows.find(rows, key, nowMs)
-      const { counter } = row
+      const rows = windows.of(policy)
+      const row = windows.find(rows, key, nowMs)
+      const { counters } = rows
       this.#rowsOf[i] = rows
       this.#rows[i] = row
-      const waitMs = counter.check(cost, policy, nowMs)
-      if (!binds(waitMs, counter.remaining, retryMs, remaining)) continue
+      const waitMs = counters.check(row, cost, policy)
+      if (!binds(waitMs, counters.remaining, retryMs, remaining)) continue
       name = policy.name
-      limit = counter.limit
-      remaining = counter.remaining
-      resetAtMs = counter.resetAtMs
+      limit = counters.limit
+      remaining = counters.remaining
+      resetAtMs = counters.resetAtMs
       retryMs = waitMs
     }
     if (permit !== undefined) {
@@ -129,24 +157,18 @@ export class Limits {
         retryMs = said.waitMs
       }
     }
-    const allowed = retryMs === 0
-    const verdict: Verdict = {
-      allowed,
-      policy: name,
-      limit,
-      remaining,
-      resetAtMs,
-      retryAfterMs: retryMs,
-      atMs: nowMs,
-    }
-    if (write && allowed) this.#count(request, verdict)
-    return verdict
+    verdict.allowed = retryMs === 0
+    verdict.policy = name
+    verdict.limit = limit
+    verdict.remaining = remaining
+    verdict.resetAtMs = resetAtMs
+    verdict.retryAfterMs = retryMs
+    verdict.atMs = nowMs
   }
 
   /** Counts an admitted call everywhere. All that may be refused comes first, and what is changed in memory alone comes last. */
-  #count(request: ConsumeRequest, verdict: Verdict): void {
-    const { key, policies, cost, permit, opId } = request
-    const nowMs = verdict.atMs
+  #count(call: Call, verdict: Verdict, nowMs: number): void {
+    const { key, policies, cost, permit, opId } = call
     const windows = this.#windows
     const rows = this.#rows
     const rowsOf = this.#rowsOf
@@ -157,26 +179,26 @@ export class Limits {
     if (windows.sweeps > sweeps) {
       for (let i = 0; i < count; i++) rows[i] = windows.find(rowsOf[i], key, nowMs)
     }
-    if (opId !== undefined) this.#remember(request, opId, verdict)
+    if (opId !== undefined) this.#remember(call, opId, verdict)
     if (permit !== undefined) this.#permits.take(key, this.#hasher.of('key', key), permit, nowMs)
     for (let i = 0; i < count; i++) rows[i] = windows.place(rowsOf[i], rows[i], nowMs)
     for (let i = 0; i < count; i++) {
-      rows[i].counter.admit(cost, policies[i], nowMs)
+      rowsOf[i].counters.admit(rows[i], cost, policies[i])
       windows.change(rowsOf[i], rows[i])
     }
   }
 
-  #remember(request: ConsumeRequest, opId: string, verdict: Verdict): void {
+  #remember(call: Call, opId: string, verdict: Verdict): void {
     const nowMs = verdict.atMs
-    const untilMs = rememberedUntilMs(request, nowMs)
+    const untilMs = rememberedUntilMs(call, nowMs)
     if (untilMs <= nowMs) return
     this.#operations.makeRoom(nowMs)
-    this.#operations.add(request.key, opId, { verdict, cost: request.cost }, untilMs)
+    this.#operations.add(call.key, opId, { verdict, cost: call.cost }, untilMs)
   }
 }
 
 /** An operation is remembered for its longest window, or for its permit if that is longer. */
-function rememberedUntilMs({ policies, permit }: ConsumeRequest, nowMs: number): number {
+function rememberedUntilMs({ policies, permit }: Call, nowMs: number): number {
   let untilMs = permit === undefined ? nowMs : permit.deadlineMs
   for (const { windowMs } of policies) untilMs = Math.max(untilMs, nowMs + windowMs)
   return untilMs

@@ -32,6 +32,10 @@ export class Names {
     return this.#changed.size
   }
 
+  isWaiting(rows: Rows): boolean {
+    return this.#changed.has(rows)
+  }
+
   keys(rows: Rows): number {
     if (rows.stamp !== this.#connection.stamp && !this.#changed.has(rows)) {
       rows.keys = this.#keysOf.one(rows.policy)?.[0] ?? 0

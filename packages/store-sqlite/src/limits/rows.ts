@@ -1,67 +1,75 @@
 // hot path: each decision on limits finds its row here, by key.
 
 import type { ResolvedPolicy } from '@ostler/core'
-import { counterOf, type Counter } from './counters.ts'
+import type { Counted, Counters } from './counters.ts'
 
 /** A row of the file, as this process knows it. */
-export class Row {
-  /** What stands in the file for the key. */
-  readonly hashed: Buffer
-  /** Shared with other keys that found no room: it counts them together, and never gives back. */
-  readonly lane: boolean
-  readonly counter: Counter<ResolvedPolicy>
+export class Row implements Counted {
+  readonly place: number
   /** Its number in the file; 0 where it has none. */
   id = 0
   /** When it was read, by the connection's stamp. */
   stamp = 0
   /** It is to be written. */
   changed = false
+  readonly lane: boolean
+  /** What stands in the file for the key, a character a byte: a buffer would take ten times the memory. */
+  readonly hashed: string
 
-  constructor(kind: ResolvedPolicy['kind'], hashed: Buffer, lane: boolean) {
-    this.hashed = hashed
+  constructor(hashed: string, lane: boolean, place: number) {
+    this.place = place
     this.lane = lane
-    this.counter = counterOf(kind, lane)
+    this.hashed = hashed
   }
 }
 
-/** The rows of one policy name that were looked at of late: in two halves, of which the older goes when the younger is full. */
+/** The rows of one policy name that were looked at. */
 export class Rows {
   /** As in `exact:minute`: what stands in the file. */
   readonly policy: string
-  readonly kind: ResolvedPolicy['kind']
-  /** By the number of the lane. */
-  readonly lanes: Map<number, Row> = new Map()
+  /** Where what they count is kept. */
+  readonly counters: Counters<ResolvedPolicy>
   /** Keys with a row of their own, as of `stamp`. */
   keys = 0
   stamp = 0
-  #young = new Map<string, Row>()
-  #old = new Map<string, Row>()
+  readonly #own = new Map<string, Row>()
+  readonly #lanes = new Map<string, Row>()
 
-  constructor(kind: ResolvedPolicy['kind'], policy: string) {
-    this.kind = kind
+  constructor(policy: string, counters: Counters<ResolvedPolicy>) {
     this.policy = policy
+    this.counters = counters
   }
 
+  /** A key's own row. */
   get(key: string): Row | undefined {
-    const row = this.#young.get(key)
-    return row === undefined && this.#old.size > 0 ? this.#renew(key) : row
+    return this.#own.get(key)
   }
 
-  add(key: string, hashed: Buffer): Row {
-    const row = new Row(this.kind, hashed, false)
-    this.#young.set(key, row)
+  add(key: string, hashed: string): Row {
+    const row = new Row(hashed, false, this.counters.take())
+    this.#own.set(key, row)
     return row
   }
 
-  /** Lets go of what has not been looked at since the last time. */
-  age(): void {
-    this.#old = this.#young
-    this.#young = new Map()
+  /** The lane of that hash. */
+  lane(hashed: string): Row {
+    let row = this.#lanes.get(hashed)
+    if (row === undefined) {
+      row = new Row(hashed, true, this.counters.take())
+      this.#lanes.set(hashed, row)
+    }
+    return row
   }
 
-  #renew(key: string): Row | undefined {
-    const row = this.#old.get(key)
-    if (row !== undefined) this.#young.set(key, row)
-    return row
+  /** Gives back the places of all rows, which are of no use from then on. */
+  give(): void {
+    for (const { place } of this.#own.values()) this.counters.give(place)
+    for (const { place } of this.#lanes.values()) this.counters.give(place)
+  }
+
+  /** Lets go of all rows, whose places are gone. */
+  clear(): void {
+    this.#own.clear()
+    this.#lanes.clear()
   }
 }

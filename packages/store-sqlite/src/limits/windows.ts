@@ -1,22 +1,26 @@
-import type { ResolvedPolicy } from '@ostler/core'
+import { checkKey, type ResolvedPolicy } from '@ostler/core'
 import type { Connection } from '../file/connection.ts'
 import { Due } from '../file/due.ts'
 import type { Hasher } from '../file/hasher.ts'
 import type { Later } from '../file/later.ts'
 import type { Read, Write } from '../file/sql.ts'
+import type { Counters } from './counters.ts'
+import { ExactCounters } from './exact.ts'
 import { Names } from './names.ts'
-import { Row, Rows } from './rows.ts'
+import { Rows, type Row } from './rows.ts'
+import { SmoothCounters } from './smooth.ts'
 
 const LANE_BYTES = 2
 /** 1,024 lanes a policy: ten bits of the key's hash. */
 const LANE_MASK = 0x03
+const BYTES = 'latin1'
 /** Rows looked at in passing for each that was written, and before a newcomer is sent to a lane. */
 const SWEPT_A_ROW = 2
 const SWEPT_FOR_ROOM = 64
-/** So much is read and added, in bytes as packed, before what was not looked at since is let go: twice as much is known at most. */
-const MOST_KNOWN_BYTES = 4_194_304
-const BYTES_A_ROW = 32
-const BYTES_A_HIT = 4
+/** When what is known takes so much, all of it is let go. */
+const MOST_KNOWN_BYTES = 100_000_000
+/** Measured: a row and its key, without what it counts. */
+const BYTES_A_ROW = 200
 /** Policy names that are known, in use or only asked about. */
 const MOST_NAMES = 4_096
 
@@ -34,10 +38,17 @@ export class Windows implements Later {
   readonly #hasher: Hasher
   readonly #names: Names
   readonly #maxKeys: number
+  readonly #mostKnownBytes: number
   readonly #due: Due
   readonly #exact = new Map<string, Rows>()
   readonly #smooth = new Map<string, Rows>()
-  #knownBytes = 0
+  readonly #exactCounters: Counters<ResolvedPolicy> = new ExactCounters()
+  readonly #smoothCounters: Counters<ResolvedPolicy> = new SmoothCounters()
+  /** So much is known that it is to be let go. */
+  #isMuch = false
+  /** The last policy that was asked about, and its rows: mostly it is the next one too. */
+  #last: ResolvedPolicy | null = null
+  #lastRows: Rows | null = null
   /** Another number after rows may have been deleted. */
   sweeps = 0
   /** What is to be written: rows, and of which policy they are. */
@@ -50,12 +61,13 @@ export class Windows implements Later {
   readonly #oldest: Read<[id: number, policy: string, lane: number, idleMs: number, lookMs: number]>
   readonly #lookLater: Write
 
-  constructor(connection: Connection, maxKeys: number) {
+  constructor(connection: Connection, maxKeys: number, mostKnownBytes: number = MOST_KNOWN_BYTES) {
     const { sql } = connection
     this.#connection = connection
     this.#hasher = connection.hasher
     this.#names = new Names(connection)
     this.#maxKeys = maxKeys
+    this.#mostKnownBytes = mostKnownBytes
     this.#due = new Due(connection)
     this.#find = sql.read('SELECT id, state FROM windows WHERE policy = ? AND key = ?')
     this.#update = sql.write('UPDATE windows SET idle_at_ms = ?, state = ? WHERE id = ?')
@@ -75,27 +87,48 @@ export class Windows implements Later {
     return this.#changed.length + this.#names.waiting
   }
 
+  /** What is known takes about so much memory. */
+  get knownBytes(): number {
+    const exact = this.#exactCounters
+    const smooth = this.#smoothCounters
+    return (exact.places + smooth.places) * BYTES_A_ROW + exact.bytes + smooth.bytes
+  }
+
+  /**
+   * Before a call that looks at policies: lets go of what is known where it has become much. Of names, which may only have been asked
+   * about, those go of which nothing is to be written; of rows, all, where none is.
+   */
+  makeWay(): void {
+    if (this.#exact.size + this.#smooth.size >= MOST_NAMES / 2) this.#forgetNames()
+    if (this.#isMuch && this.#changed.length === 0) this.#forgetRows()
+  }
+
   /** What is known of a policy's rows. Exact and smooth ones of one name are strangers: one that changes its kind starts anew. */
-  of({ kind, name }: ResolvedPolicy): Rows {
-    return (kind === 'exact' ? this.#exact : this.#smooth).get(name) ?? this.#add(kind, name)
+  of(policy: ResolvedPolicy): Rows {
+    if (policy === this.#last) return this.#lastRows as Rows
+    const { kind, name } = policy
+    const rows = (kind === 'exact' ? this.#exact : this.#smooth).get(name) ?? this.#add(kind, name)
+    this.#last = policy
+    this.#lastRows = rows
+    return rows
   }
 
   /** The key's own row, else its lane if anything there counts, else a row of its own that has yet to be made. */
   find(rows: Rows, key: string, nowMs: number): Row {
     const own = this.own(rows, key, nowMs)
     if (own.id !== 0 || own.changed) return own
-    const lane = this.#lane(rows, own.hashed, nowMs)
-    return lane.counter.idleMs > nowMs ? lane : own
+    const lane = this.#lane(rows, own, nowMs)
+    return rows.counters.idleMs(lane.place) > nowMs ? lane : own
   }
 
-  /** The key's own row; where there is none, nothing is counted in it. */
+  /** The key's own row; where there is none, nothing is counted in it. @throws OstlerError INVALID_KEY */
   own(rows: Rows, key: string, nowMs: number): Row {
+    rows.counters.nowMs = nowMs
     let row = rows.get(key)
     if (row === undefined) {
-      this.#forgetSome()
-      row = rows.add(key, this.#hasher.of('key', key))
-      this.#knownBytes += BYTES_A_ROW
-    } else if (this.#isTrue(row, nowMs)) return row
+      checkKey(key)
+      row = rows.add(key, this.#hasher.of('key', key).toString(BYTES))
+    } else if (this.#isTrue(rows, row, nowMs)) return row
     this.#read(rows, row)
     return row
   }
@@ -112,13 +145,12 @@ export class Windows implements Later {
   /** Where a call is to be counted: in the row that `find` gave, or in the key's lane where there is no room for a new one. */
   place(rows: Rows, row: Row, nowMs: number): Row {
     if (row.id !== 0 || row.changed || this.#names.keys(rows) < this.#maxKeys) return row
-    return this.#lane(rows, row.hashed, nowMs)
+    return this.#lane(rows, row, nowMs)
   }
 
   /** A row has changed. It is in memory alone until `write`. */
   change(rows: Rows, row: Row): void {
     this.#connection.changed = true
-    this.#knownBytes += BYTES_A_HIT
     if (row.changed) return
     if (row.id === 0 && !row.lane) this.#names.count(rows, 1)
     row.changed = true
@@ -132,9 +164,6 @@ export class Windows implements Later {
     this.#writeRows(nowMs)
     if (this.#due.isDue(nowMs)) this.#sweep(most, nowMs)
     this.#names.write()
-    if (this.#exact.size + this.#smooth.size < MOST_NAMES / 2) return
-    this.#exact.clear()
-    this.#smooth.clear()
   }
 
   drop(): void {
@@ -144,28 +173,29 @@ export class Windows implements Later {
     this.#names.drop()
   }
 
-  #isTrue(row: Row, nowMs: number): boolean {
-    return row.changed || (row.stamp === this.#connection.stamp && row.counter.idleMs > nowMs)
+  #isTrue(rows: Rows, row: Row, nowMs: number): boolean {
+    if (row.changed) return true
+    return row.stamp === this.#connection.stamp && rows.counters.idleMs(row.place) > nowMs
   }
 
   #read(rows: Rows, row: Row): void {
     row.stamp = 0
-    const found = this.#find.one(rows.policy, row.hashed)
+    const found = this.#find.one(rows.policy, Buffer.from(row.hashed, BYTES))
     row.id = found === undefined ? 0 : found[0]
-    row.counter.load(found === undefined ? null : found[1])
+    rows.counters.load(row.place, found === undefined ? null : found[1])
     row.stamp = this.#connection.stamp
-    if (found !== undefined) this.#knownBytes += found[1].length
+    this.#weigh()
   }
 
-  #lane(rows: Rows, hashed: Buffer, nowMs: number): Row {
-    const high = hashed[0] & LANE_MASK
-    const number = high * 256 + hashed[1]
-    let lane = rows.lanes.get(number)
-    if (lane === undefined) {
-      lane = new Row(rows.kind, Buffer.of(high, hashed[1]), true)
-      rows.lanes.set(number, lane)
-    } else if (this.#isTrue(lane, nowMs)) return lane
-    this.#read(rows, lane)
+  #weigh(): void {
+    this.#isMuch = this.knownBytes >= this.#mostKnownBytes
+  }
+
+  /** The lane of a key that has no row. */
+  #lane(rows: Rows, { hashed }: Row, nowMs: number): Row {
+    const high = hashed.charCodeAt(0) & LANE_MASK
+    const lane = rows.lane(String.fromCharCode(high, hashed.charCodeAt(1)))
+    if (!this.#isTrue(rows, lane, nowMs)) this.#read(rows, lane)
     return lane
   }
 
@@ -173,19 +203,22 @@ export class Windows implements Later {
     const changed = this.#changed
     for (let i = 0; i < changed.length; i++) {
       const row = changed[i]
-      const { counter } = row
-      if (counter.idleMs <= nowMs && !row.lane) this.#remove(this.#changedOf[i], row)
-      else if (row.id !== 0) this.#update.run(counter.idleMs, counter.pack(), row.id)
-      else this.#insertRow(this.#changedOf[i], row)
+      const rows = this.#changedOf[i]
+      const { counters } = rows
+      const idleMs = counters.idleMs(row.place)
+      if (idleMs <= nowMs && !row.lane) this.#remove(rows, row)
+      else if (row.id !== 0) this.#update.run(idleMs, counters.pack(row.place), row.id)
+      else this.#insertRow(rows, row, idleMs)
       row.changed = false
     }
     changed.length = 0
     this.#changedOf.length = 0
+    this.#weigh()
   }
 
-  #insertRow({ policy }: Rows, row: Row): void {
-    const { idleMs } = row.counter
-    row.id = this.#insert.add(policy, row.hashed, idleMs, idleMs, row.counter.pack())
+  #insertRow({ policy, counters }: Rows, row: Row, idleMs: number): void {
+    const key = Buffer.from(row.hashed, BYTES)
+    row.id = this.#insert.add(policy, key, idleMs, idleMs, counters.pack(row.place))
     row.stamp = this.#connection.stamp
     this.#due.added(idleMs)
   }
@@ -227,18 +260,30 @@ export class Windows implements Later {
   }
 
   #add(kind: ResolvedPolicy['kind'], name: string): Rows {
-    const rows = new Rows(kind, `${kind}:${name}`)
+    const isExact = kind === 'exact'
+    const rows = new Rows(`${kind}:${name}`, isExact ? this.#exactCounters : this.#smoothCounters)
     if (this.#exact.size + this.#smooth.size >= MOST_NAMES) this.#names.refuse(rows)
-    const all = kind === 'exact' ? this.#exact : this.#smooth
-    all.set(name, rows)
+    ;(isExact ? this.#exact : this.#smooth).set(name, rows)
     return rows
   }
 
-  /** What is to be written stays known. */
-  #forgetSome(): void {
-    if (this.#knownBytes < MOST_KNOWN_BYTES || this.#changed.length > 0) return
-    for (const rows of this.#exact.values()) rows.age()
-    for (const rows of this.#smooth.values()) rows.age()
-    this.#knownBytes = 0
+  #forgetNames(): void {
+    this.#last = null
+    const written = new Set(this.#changedOf)
+    for (const all of [this.#exact, this.#smooth]) {
+      for (const [name, rows] of all) {
+        if (written.has(rows) || this.#names.isWaiting(rows)) continue
+        rows.give()
+        all.delete(name)
+      }
+    }
+  }
+
+  /** Not one by one: to give back so many places would take some ten milliseconds. */
+  #forgetRows(): void {
+    for (const all of [this.#exact, this.#smooth]) for (const rows of all.values()) rows.clear()
+    this.#exactCounters.clear()
+    this.#smoothCounters.clear()
+    this.#isMuch = false
   }
 }
