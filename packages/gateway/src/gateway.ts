@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { HEADERS } from '@ostler/api'
 import { Scheduler, type Mode } from '@ostler/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyHttpOptions, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyHttpOptions } from 'fastify'
 import { createDispatcher } from './agents/dispatch.ts'
 import { Admission } from './http/admission.ts'
 import { answerClientError, answerErrors, answerFrameworkError } from './http/error-handler.ts'
@@ -164,12 +164,7 @@ function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Serv
     // Domains and agents' ids, percent-encoded as they may be.
     routerOptions: { maxParamLength: MOST_PARAM_CHARACTERS },
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
-    frameworkErrors: (error, request, reply) =>
-      answerFrameworkError(
-        error,
-        request as unknown as FastifyRequest,
-        reply as unknown as FastifyReply,
-      ),
+    frameworkErrors: (error, request, reply) => answerFrameworkError(error, request, reply),
     // Else it answers in a form of its own.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
