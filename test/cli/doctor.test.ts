@@ -178,7 +178,7 @@ describe('of an installation', () => {
   function install(): { readonly modules: string; readonly run: (...argv: string[]) => Ran } {
     const modules = join(freshPath(), 'node_modules')
     mkdirSync(join(modules, '@ostler'), { recursive: true })
-    for (const name of ['core', 'simulator'])
+    for (const name of ['core', 'simulator', 'api'])
       symlinkSync(from(name), join(modules, '@ostler', name))
     symlinkSync(join(from('cli'), 'node_modules/commander'), join(modules, 'commander'))
     copy(from('cli'), join(modules, '@ostler/cli'), ['package.json', 'dist'])

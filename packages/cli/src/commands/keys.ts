@@ -1,5 +1,5 @@
 import { SCOPES, type Scope } from '@ostler/api'
-import { KeyFile } from '@ostler/gateway'
+import type * as Gateway from '@ostler/gateway'
 import type { Command } from 'commander'
 import { usage } from '../failure.ts'
 import type { Io } from '../io.ts'
@@ -33,8 +33,8 @@ export function keysCommand(ostler: Command, io: Io): void {
     )
     .option('--label <text>', 'what its owner calls it')
     .option('--test', 'ak_test_... instead of ak_live_...')
-    .action((options: CreateOptions) => {
-      const { key, kept } = open(options, io).create({
+    .action(async (options: CreateOptions) => {
+      const { key, kept } = open(options, io, await gatewayPackage()).create({
         kind: options.test === true ? 'test' : 'live',
         tier: options.tier,
         scopes: scopesOf(options.scopes),
@@ -49,8 +49,8 @@ export function keysCommand(ostler: Command, io: Io): void {
     .description('list the keys, without what their holders present')
     .option('--file <file>', 'where keys are kept', DEFAULT_KEYS)
     .option('--json', 'print JSON')
-    .action((options: FileOption & { readonly json?: true }) => {
-      const listed = open(options, io).list()
+    .action(async (options: FileOption & { readonly json?: true }) => {
+      const listed = open(options, io, await gatewayPackage()).list()
       if (options.json) return io.out(`${JSON.stringify(listed, null, 2)}\n`)
       for (const { id, tier, scopes, label, createdAtMs, revokedAtMs } of listed) {
         const made = new Date(createdAtMs).toISOString().slice(0, 10)
@@ -63,14 +63,22 @@ export function keysCommand(ostler: Command, io: Io): void {
     .description('revoke a key for good: its next request is refused')
     .argument('<id>', 'key_..., as list shows it')
     .option('--file <file>', 'where keys are kept', DEFAULT_KEYS)
-    .action((id: string, options: FileOption) => {
-      if (open(options, io).revoke(id, io.nowMs())) io.out(`${id} is revoked\n`)
+    .action(async (id: string, options: FileOption) => {
+      if (open(options, io, await gatewayPackage()).revoke(id, io.nowMs()))
+        io.out(`${id} is revoked\n`)
       else throw usage(`there is no valid key ${JSON.stringify(id)} in ${options.file}`)
     })
 }
 
+export type GatewayPackage = typeof Gateway
+
+/** Loaded when it is needed: it brings a web server, which most command lines do without. */
+export function gatewayPackage(): Promise<GatewayPackage> {
+  return import('@ostler/gateway')
+}
+
 /** The keys of a file; the secret of their hashes by the environment, else beside it. */
-export function open({ file }: FileOption, io: Io): KeyFile {
+export function open({ file }: FileOption, io: Io, { KeyFile }: GatewayPackage): Gateway.KeyFile {
   const secret = io.env['OSTLER_KEYS_SECRET']
   return new KeyFile({ path: file, ...(secret !== undefined && { secret }) })
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Agent } from '@ostler/core'
-import { createGateway, keyRing, startDemo, type GatewayOptions } from '@ostler/gateway'
+import type { GatewayOptions } from '@ostler/gateway'
 import type { Command } from 'commander'
 import { usage } from '../failure.ts'
 import { readJson } from '../files.ts'
@@ -8,7 +8,7 @@ import type { Io } from '../io.ts'
 import { wholeNumber } from '../numbers.ts'
 import { openServingStore, parseStore, STORE_FORMS } from '../stores.ts'
 import { complain, readAgents } from './import.ts'
-import { DEFAULT_KEYS, open as openKeys } from './keys.ts'
+import { DEFAULT_KEYS, gatewayPackage, open as openKeys, type GatewayPackage } from './keys.ts'
 
 /** What a configuration file may say; options of the command line go before it. */
 interface Config {
@@ -69,12 +69,13 @@ async function configOf(io: Io, options: Options): Promise<Config> {
 }
 
 async function serve(io: Io, config: Config): Promise<void> {
+  const { createGateway } = await gatewayPackage()
   const { store, end } = await openServingStore(parseStore(config.store ?? 'memory'))
   try {
     const gateway = await createGateway({
       ...config.gateway,
       store,
-      keys: keysOf(io, config.keys),
+      keys: await keysOf(io, config.keys),
       agents: await agentsOf(io, config.agents),
     })
     try {
@@ -88,22 +89,22 @@ async function serve(io: Io, config: Config): Promise<void> {
   }
 }
 
-function keysOf(io: Io, file: string | undefined): GatewayOptions['keys'] {
+async function keysOf(io: Io, file: string | undefined): Promise<GatewayOptions['keys']> {
   if (file !== undefined || existsSync(DEFAULT_KEYS)) {
-    return openKeys({ file: file ?? DEFAULT_KEYS }, io)
+    return openKeys({ file: file ?? DEFAULT_KEYS }, io, await gatewayPackage())
   }
   io.err(`no keys: nobody may fetch. Make one by: ostler keys create\n`)
-  return openKeysOnceThere(io)
+  return openKeysOnceThere(io, await gatewayPackage())
 }
 
 /** The default file may be made while the gateway runs. */
-function openKeysOnceThere(io: Io): GatewayOptions['keys'] {
-  let ring: GatewayOptions['keys'] = keyRing([], '')
+function openKeysOnceThere(io: Io, gateway: GatewayPackage): GatewayOptions['keys'] {
+  let ring: GatewayOptions['keys'] = gateway.keyRing([], '')
   let isThere = false
   return {
     find(presented) {
       if (!isThere && existsSync(DEFAULT_KEYS)) {
-        ring = openKeys({ file: DEFAULT_KEYS }, io)
+        ring = openKeys({ file: DEFAULT_KEYS }, io, gateway)
         isThere = true
       }
       return ring.find(presented)
@@ -137,6 +138,7 @@ async function listen(
 }
 
 async function serveDemo(io: Io, config: Config): Promise<void> {
+  const { startDemo } = await gatewayPackage()
   const { store, end } = await openServingStore(parseStore(config.store ?? 'memory'))
   try {
     const demo = await startDemo({ log: 'warn', ...config.gateway, store })

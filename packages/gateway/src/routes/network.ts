@@ -5,9 +5,9 @@ import { Type, type Static } from 'typebox'
 import { readEndpoint } from '../agents/endpoint.ts'
 import { AgentFailure } from '../agents/failure.ts'
 import { ApiError } from '../http/api-error.ts'
+import { HeldPermit } from '../http/permit.ts'
 import type { House, Routes } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
-import { StreamPermit } from '../stream/permit.ts'
 import { EventStream } from '../stream/sse.ts'
 import { errorAnswers } from './error-answers.ts'
 
@@ -57,6 +57,7 @@ const Page = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
 })
 const WATCH_EVERY_MS = 1000
+const PERMIT_MS = 60_000
 
 /** `GET /network/...` and, for admins, `PUT` and `DELETE` of agents. */
 export function networkRoutes(app: Routes, house: House): void {
@@ -83,16 +84,19 @@ function healthRoute(app: Routes, house: House): void {
       const page = request.query
       const health = await scheduler.health(domain, page)
       if (request.headers.accept?.includes('text/event-stream') !== true) return shown(health)
-      const permit = await StreamPermit.take(scheduler, request.apiKey as ApiKey, request.decision)
+      const lost = new AbortController()
+      // A permit is only given together with a request, and this one has been counted.
+      if (request.decision !== null) await scheduler.refund(request.decision)
+      const key = request.apiKey as ApiKey
+      const permit = await HeldPermit.take(scheduler, key, PERMIT_MS, () => lost.abort())
       try {
         await house.workshop.work(reply, (signal) => {
           // Not before: what is refused is answered like everything else.
           reply.hijack()
-          return watch(house, reply, signal, permit, domain, page)
+          return watch(house, reply, AbortSignal.any([signal, lost.signal]), domain, page)
         })
       } finally {
-        // Its deadline frees it as well.
-        await permit.release().catch(() => undefined)
+        await permit.release()
       }
       return undefined
     },
@@ -103,16 +107,13 @@ function healthRoute(app: Routes, house: House): void {
 async function watch(
   { scheduler, workshop }: House,
   reply: FastifyReply,
-  hungUp: AbortSignal,
-  permit: StreamPermit,
+  ended: AbortSignal,
   domain: string,
   page: CorePage,
 ): Promise<void> {
   const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])
   const stream = new EventStream(reply.raw, Object.fromEntries(headers))
-  const lost = new AbortController()
-  permit.onLost = () => lost.abort()
-  const signal = AbortSignal.any([hungUp, workshop.closing, lost.signal])
+  const signal = AbortSignal.any([ended, workshop.closing])
   let told = ''
   try {
     while (!signal.aborted) {
