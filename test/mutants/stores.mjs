@@ -174,17 +174,9 @@ export const stores = [
   {
     name: 'redis-no-bound-on-waiting',
     file: `${REDIS}/src/engine.ts`,
-    find: 'if (budget.size + this.#unsent >= MOST_WAITING) {',
-    replace: 'if (budget.size + this.#unsent < 0) {',
+    find: 'if (budget.size >= MOST_WAITING) {',
+    replace: 'if (budget.size < 0) {',
     why: 'while Redis is silent, calls pile up without end',
-    tests: engine,
-  },
-  {
-    name: 'redis-unsent-uncounted',
-    file: `${REDIS}/src/engine.ts`,
-    find: 'if (budget.size + this.#unsent >= MOST_WAITING) {',
-    replace: 'if (budget.size >= MOST_WAITING) {',
-    why: 'any number of calls of one turn pass the bound',
     tests: engine,
   },
   {

@@ -58,8 +58,6 @@ export class Engine {
   #scheduled = false
   #closed = false
   #lastMs = 0
-  /** Calls that wait to be sent. */
-  #unsent = 0
 
   constructor(link: Link, options: EngineOptions) {
     this.link = link
@@ -133,7 +131,8 @@ export class Engine {
     if (this.#closed) return call.fail(closedError())
     if (!link.ready) return call.fail(link.absent())
     const budget = this.#budgetOf(options.budgetMs)
-    if (budget.size + this.#unsent >= MOST_WAITING) {
+    // What is not sent yet is not counted: less than a batch of each kind.
+    if (budget.size >= MOST_WAITING) {
       const message = `at most ${MOST_WAITING} calls can wait for Redis at once`
       return call.fail(new OstlerError('STORE_UNAVAILABLE', message))
     }
@@ -145,7 +144,6 @@ export class Engine {
     }
     batch.calls.push(call)
     batch.size += call.keys.length + call.args.length
-    this.#unsent++
     if (batch.calls.length === route.most || batch.size >= MOST_ARGUMENTS) {
       this.#queued.delete(group)
       this.#send(batch)
@@ -168,7 +166,6 @@ export class Engine {
   }
 
   #send(batch: Batch): void {
-    this.#unsent -= batch.calls.length
     void this.#sender.send(batch, this.#budgetOf(batch.budgetMs))
   }
 
