@@ -1,10 +1,11 @@
 // hot path: each admission by a synchronous store that may be out of reach, such as a file.
 
 import { checkKey } from '../limit/key.ts'
-import { MAX_LIMIT, type ResolvedPolicy } from '../limit/policy.ts'
+import type { ResolvedPolicy } from '../limit/policy.ts'
 import type { Gate } from '../store/gate.ts'
 import type { Mode, Store, Verdict } from '../store/store.ts'
 import type { Circuit } from './circuit.ts'
+import { KeptVerdict } from './kept-verdict.ts'
 
 export type Gates = (policies: readonly ResolvedPolicy[]) => Gate
 
@@ -21,16 +22,7 @@ export function gatesOf<M extends Mode>(
 }
 
 /** A store's own gate, and the stand-in while the store is out of reach. */
-class FallbackGate implements Gate {
-  allowed = false
-  policy = 'none'
-  limit: number = MAX_LIMIT
-  remaining: number = MAX_LIMIT
-  // Not 0: V8 would keep a small integer here at first.
-  resetAtMs: number = NaN
-  retryAfterMs = 0
-  atMs: number = NaN
-  degraded = false
+class FallbackGate extends KeptVerdict implements Gate {
   slot = 0
   readonly #gate: Gate
   readonly #circuit: Circuit
@@ -43,6 +35,7 @@ class FallbackGate implements Gate {
     fallback: Store<'sync'>,
     policies: readonly ResolvedPolicy[],
   ) {
+    super()
     this.#gate = gate
     this.#circuit = circuit
     this.#fallback = fallback
@@ -85,14 +78,6 @@ class FallbackGate implements Gate {
 
   #keep(verdict: Verdict, slot: number): boolean {
     this.slot = slot
-    this.allowed = verdict.allowed
-    this.policy = verdict.policy
-    this.limit = verdict.limit
-    this.remaining = verdict.remaining
-    this.resetAtMs = verdict.resetAtMs
-    this.retryAfterMs = verdict.retryAfterMs
-    this.atMs = verdict.atMs
-    this.degraded = verdict.degraded === true
-    return verdict.allowed
+    return this.keep(verdict)
   }
 }
