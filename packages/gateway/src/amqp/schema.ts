@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { attempts, geo, session, timeout } from '../http/wishes.ts'
 
 /** Names, keys and most properties of AMQP are short strings: at most 255 bytes of UTF-8. */
 const MOST_SHORT = 255
@@ -15,22 +16,10 @@ const where = {
     maxLength: 8192,
     description: 'The broker: amqp or amqps, with credentials and a virtual host',
   }),
-  geo: Type.Optional(Type.String({ maxLength: 256, description: 'As X-Geo' })),
-  session: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 128, description: 'As X-Session' }),
-  ),
-  attempts: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: 10,
-      default: 1,
-      description: 'Agents tried at most, before anything is said to the broker',
-    }),
-  ),
+  geo,
+  session,
+  attempts: attempts('Agents tried at most, before anything is said to the broker'),
 }
-
-const timeout = (description: string) =>
-  Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 300, default: 30, description }))
 
 /** The body of `POST /amqp/consume`. */
 export const ConsumeBody = Type.Object(

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { attempts, geo, session, timeout } from '../http/wishes.ts'
 
 const MOST_URL = 8192
 const MOST_HEADERS = 100
@@ -25,26 +26,10 @@ export const FetchBody = Type.Object(
     encoding: Type.Optional(
       Type.Union([Type.Literal('text'), Type.Literal('base64')], { default: 'text' }),
     ),
-    timeout: Type.Optional(
-      Type.Number({
-        exclusiveMinimum: 0,
-        maximum: 300,
-        default: 30,
-        description: 'Seconds for all of it',
-      }),
-    ),
-    geo: Type.Optional(Type.String({ maxLength: 256, description: 'As X-Geo' })),
-    session: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 128, description: 'As X-Session' }),
-    ),
-    attempts: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 10,
-        default: 1,
-        description: 'Agents tried at most, where the method is idempotent',
-      }),
-    ),
+    timeout: timeout('Seconds for all of it'),
+    geo,
+    session,
+    attempts: attempts('Agents tried at most, where the method is idempotent'),
     redirect: Type.Optional(
       Type.Union([Type.Literal('manual'), Type.Literal('follow')], { default: 'manual' }),
     ),

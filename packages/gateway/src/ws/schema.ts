@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { geo } from '../http/wishes.ts'
 
 const MOST_FIELDS = 100
 
@@ -19,7 +20,7 @@ export const ConnectBody = Type.Object(
         description: 'The same as a Cookie header',
       }),
     ),
-    geo: Type.Optional(Type.String({ maxLength: 256, description: 'As X-Geo' })),
+    geo,
     agent: Type.Optional(
       Type.String({ minLength: 1, maxLength: 128, description: 'The only agent that will do' }),
     ),
