@@ -21,8 +21,9 @@ import {
 import { Server as ProxyServer } from 'proxy-chain'
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort } from '../servers/ports.ts'
+import { until } from '../servers/until.ts'
 import { CERTIFICATE, KEY, TRUSTING } from './rig/certificate.ts'
-import { listen, serve, until, type Behaviour, type Listening } from './rig/sockets.ts'
+import { listen, serve, type Behaviour, type Listening } from './rig/sockets.ts'
 import { serveSocks } from './rig/socks-server.ts'
 
 const dispatchers: Dispatcher[] = []
@@ -394,7 +395,7 @@ describe('an answer', () => {
     const url = `http://127.0.0.1:${to.port}`
     const answer = await send(by, undefined, url, { maxBodyBytes: 100_000 })
     expect([answer.body.length, answer.truncated]).toEqual([100_000, true])
-    await until(() => to.sockets[0].destroyed, 'its connection closed')
+    await until('its connection closed', () => to.sockets[0].destroyed)
   })
 
   it('in pieces of one byte costs no more memory than it has bytes', async () => {
@@ -618,7 +619,7 @@ describe('a target', () => {
       expect(failed.reason).toBe(reason)
     }
     expect(to.sockets.length).toBe(2)
-    await until(() => to.sockets.every((socket) => socket.destroyed), 'connections closed')
+    await until('connections closed', () => to.sockets.every((socket) => socket.destroyed))
   })
 
   it('that refuses, or whose TLS fails, is charged', async () => {
@@ -649,7 +650,7 @@ describe('a target', () => {
       expect(failed).toBeInstanceOf(TimeoutFailure)
       expect(failed.reason).toBe(reason)
       expect(performance.now() - startMs).toBeLessThan(4_000)
-      await until(() => to.sockets[0].destroyed, 'its connection closed')
+      await until('its connection closed', () => to.sockets[0].destroyed)
     },
   )
 })
@@ -736,7 +737,7 @@ describe('giving up', () => {
       const abort = new AbortController()
       const failed = failure(send(dispatcher(), agent, to, { signal: abort.signal }))
       const before = server.sockets.length
-      await until(() => server.sockets.length > before, 'a connection')
+      await until('a connection', () => server.sockets.length > before)
       await new Promise((resolve) => {
         setTimeout(resolve, 50)
       })
@@ -744,7 +745,7 @@ describe('giving up', () => {
       abort.abort(new Error('left'))
       expect(await failed).toBeInstanceOf(AbortFailure)
       expect(performance.now() - startMs).toBeLessThan(2_000)
-      await until(() => server.sockets.every((socket) => socket.destroyed), 'connections closed')
+      await until('connections closed', () => server.sockets.every((socket) => socket.destroyed))
     }
   })
 
@@ -796,7 +797,7 @@ describe('a connection', () => {
     const url = `http://127.0.0.1:${to.port}`
     await Promise.all(Array.from({ length: 10 }, async () => send(by, undefined, url)))
     expect(to.sockets.length).toBe(10)
-    await until(() => to.sockets.filter((socket) => !socket.destroyed).length === 8, 'eight kept')
+    await until('eight kept', () => to.sockets.filter((socket) => !socket.destroyed).length === 8)
   })
 
   it('that was closed while idle costs nothing, whatever the method', async () => {
@@ -873,7 +874,7 @@ describe('a connection', () => {
   it('closes when it has been idle for long', async () => {
     const to = await target()
     await send(dispatcher({ keepAliveMs: 50 }), undefined, `http://127.0.0.1:${to.port}`)
-    await until(() => to.sockets[0].destroyed, 'it closed')
+    await until('it closed', () => to.sockets[0].destroyed)
   })
 
   it('closes when its agent has another url, or is not among the last ones used', async () => {
@@ -887,14 +888,14 @@ describe('a connection', () => {
     await by.send({ id: 'a' }, request)
     const through = await proxy()
     await by.send({ id: 'a', url: `http://127.0.0.1:${through.port}` }, request)
-    await until(() => to.sockets[0].destroyed, 'the direct one closed')
+    await until('the direct one closed', () => to.sockets[0].destroyed)
     await by.send({ id: 'b' }, request)
     await by.send({ id: 'b' }, request)
     await by.send({ id: 'c' }, request)
-    await until(() => to.sockets[1].destroyed, 'the one of a closed')
+    await until('the one of a closed', () => to.sockets[1].destroyed)
     await by.send({ id: 'b' }, request)
     await by.send({ id: 'd' }, request)
-    await until(() => to.sockets[3].destroyed, 'the one of c closed')
+    await until('the one of c closed', () => to.sockets[3].destroyed)
     expect(to.sockets.map((socket) => socket.destroyed)).toEqual([true, true, false, true, false])
   })
 
@@ -903,10 +904,10 @@ describe('a connection', () => {
     const by = dispatcher({ keepAliveMs: 60_000 })
     const url = `http://127.0.0.1:${to.port}`
     const running = send(by, undefined, url)
-    await until(() => to.requests.length === 1, 'a request')
+    await until('a request', () => to.requests.length === 1)
     by.close()
     expect((await running).status).toBe(200)
-    await until(() => to.sockets[0].destroyed, 'it closed')
+    await until('it closed', () => to.sockets[0].destroyed)
   })
 
   it('on which the target speaks unasked is not used again', async () => {

@@ -7,6 +7,7 @@ import { ERRORS, PROBLEM_TYPE, type ApiErrorCode } from '@ostler/api'
 import { memoryStore, OstlerError } from '@ostler/core'
 import { KeyFile } from '@ostler/gateway'
 import { describe, expect, test } from 'vitest'
+import { until } from '../servers/until.ts'
 import { closing } from './rig/closing.ts'
 import {
   errorOf,
@@ -19,7 +20,7 @@ import {
   type RigOptions,
 } from './rig/gateway.ts'
 import { freePort } from '../servers/ports.ts'
-import { serve, until } from './rig/sockets.ts'
+import { serve } from './rig/sockets.ts'
 
 /** A gateway in which an error comes up by what really causes it, and the request that meets it. */
 interface Condition {
@@ -77,7 +78,7 @@ const conditions: Readonly<Record<ApiErrorCode, () => Promise<Condition>>> = {
     const rig = await startRig()
     const ask = { body: { url: `${rig.target.url}/hang`, timeout: 3 }, headers: once1 }
     void rig.ask('/fetch', ask).catch(() => undefined)
-    await until(() => rig.target.visits.length === 1, 'the target is asked')
+    await until('the target is asked', () => rig.target.visits.length === 1)
     return fetchOf(rig, ask.body, { headers: once1 })
   },
   PAYLOAD_TOO_LARGE: () => targetOf('/', { maxRequestBytes: 2048 }, { body: 'x'.repeat(3000) }),
@@ -119,14 +120,14 @@ const conditions: Readonly<Record<ApiErrorCode, () => Promise<Condition>>> = {
     const condition = await targetOf('/', { maxInFlight: 1 })
     const { rig } = condition
     void rig.fetch('/hang', { timeout: 3 }).catch(() => undefined)
-    await until(() => rig.target.visits.length === 1, 'the target is asked')
+    await until('the target is asked', () => rig.target.visits.length === 1)
     return condition
   },
   SHUTTING_DOWN: async () => {
     const condition = await targetOf('/', { drainMs: 2000 })
     const { rig } = condition
     void rig.fetch('/hang', { timeout: 3 }).catch(() => undefined)
-    await until(() => rig.target.visits.length === 1, 'the target is asked')
+    await until('the target is asked', () => rig.target.visits.length === 1)
     void rig.gateway.close()
     return condition
   },
@@ -294,7 +295,7 @@ test('a path that cannot be decoded, or is too long, is answered like everything
 test('a stream of health that cannot begin is answered like everything else', async () => {
   const rig = await startRig({ drainMs: 2000 })
   void rig.fetch('/hang', { timeout: 3 }).catch(() => undefined)
-  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  await until('the target is asked', () => rig.target.visits.length === 1)
   void rig.gateway.close()
   const headers = { accept: 'text/event-stream' }
   const answer = await rig.ask('/network/health/shop.example', { headers })

@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 import { brotliCompressSync, deflateSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { until } from '../servers/until.ts'
 import { closing } from './rig/closing.ts'
 import { errorOf, startRig, type Answer, type Rig } from './rig/gateway.ts'
-import { serve, until } from './rig/sockets.ts'
+import { serve } from './rig/sockets.ts'
 import { BLOCK_PAGE, html, redirect, startTarget, type Behaviour } from './rig/targets.ts'
 
 /** What the target's `/echo` says of the request that it was sent. */
@@ -338,7 +339,7 @@ test('a caller who goes away frees the agent, and nothing is held against it', a
   await rig.gateway.scheduler.agents.upsert([{ ...agent, maxConcurrency: 1 }])
   const leaves = new AbortController()
   const gone = rig.fetch('/hang', {}, { signal: leaves.signal }).catch(() => null)
-  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  await until('the target is asked', () => rig.target.visits.length === 1)
   leaves.abort()
   await gone
   for (let tries = 0; (await inFlight(rig)) > 0; tries++) {
@@ -355,7 +356,7 @@ test('a caller who goes away frees the agent, and nothing is held against it', a
 test('closing waits for requests under way, and takes no more', async () => {
   const rig = await startRig({ drainMs: 5000 })
   const slow = rig.fetch('/slow')
-  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  await until('the target is asked', () => rig.target.visits.length === 1)
   const closed = rig.gateway.close()
   const [late, ready] = [await rig.fetch('/'), await rig.ask('/readyz')]
   expect(errorOf(late).code).toBe('SHUTTING_DOWN')
@@ -368,7 +369,7 @@ test('closing waits for requests under way, and takes no more', async () => {
 test('closing ends what does not end by itself', async () => {
   const rig = await startRig({ drainMs: 200 })
   const hanging = rig.fetch('/hang', { timeout: 60 })
-  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  await until('the target is asked', () => rig.target.visits.length === 1)
   const startMs = performance.now()
   await rig.gateway.close()
   expect(performance.now() - startMs).toBeLessThan(3000)
@@ -404,9 +405,9 @@ test('changes of health are streamed, and the stream ends with the gateway', asy
   const read = (async () => {
     for await (const part of response.body ?? []) text += Buffer.from(part).toString()
   })()
-  await until(() => text.includes('"available":3'), 'the first event')
+  await until('the first event', () => text.includes('"available":3'))
   await rig.fetch('/blocked')
-  await until(() => text.includes('"unavailable":1'), 'the second event')
+  await until('the second event', () => text.includes('"unavailable":1'))
   expect(text).toMatch(/^event: health\ndata: \{/)
   const startMs = performance.now()
   await rig.gateway.close()

@@ -4,11 +4,11 @@ import { sqliteStore } from '@ostler/store-sqlite'
 import { memoryStore, type Mode, type Store } from '@ostler/core'
 import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
+import { until } from '../servers/until.ts'
 import { startRedis } from '../servers/redis.ts'
 import { freshPath } from '../stores/sqlite/rig.ts'
 import { closing } from './rig/closing.ts'
 import { errorOf, makeKey, ringOf, startRig, type Rig, type RigOptions } from './rig/gateway.ts'
-import { until } from './rig/sockets.ts'
 
 const stores: Readonly<Record<string, () => Store<Mode> | Promise<Store<Mode>>>> = {
   memory: () => memoryStore(),
@@ -31,7 +31,7 @@ async function openRedis() {
   })
   client.on('error', () => undefined)
   closing(() => client.disconnect())
-  await until(() => client.status === 'ready', 'a connection to redis-server')
+  await until('a connection to redis-server', () => client.status === 'ready')
   // Patient: on a busy machine a late answer would be decided without it.
   const store = redisStore({ client, time: 'caller', budgetMs: 1000 })
   closing(() => store.close())
@@ -89,13 +89,13 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     const body = { url: `${crashed.target.url}/hang`, timeout: 20 }
     const gone = new AbortController()
     const never = crashed.ask('/fetch', { body, ...once, signal: gone.signal }).catch(() => null)
-    await until(() => crashed.target.visits.length === 1, 'the target is asked')
+    await until('the target is asked', () => crashed.target.visits.length === 1)
     const rig = await startRig({ store })
     const during = await rig.ask('/fetch', { body, ...once })
     expect(errorOf(during).code).toBe('IDEMPOTENCY_IN_PROGRESS')
     rig.later(31_000)
     const after = rig.ask('/fetch', { body, ...once, signal: gone.signal }).catch(() => null)
-    await until(() => crashed.target.visits.length === 2, 'the target is asked again')
+    await until('the target is asked again', () => crashed.target.visits.length === 2)
     gone.abort()
     await Promise.all([never, after])
   })
@@ -130,7 +130,7 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     const rig = await rigOn()
     const leaves = new AbortController()
     const first = rig.fetch('/slow', {}, { ...once, signal: leaves.signal }).catch(() => null)
-    await until(() => rig.target.visits.length === 1, 'the target is asked')
+    await until('the target is asked', () => rig.target.visits.length === 1)
     leaves.abort()
     await first
     let answer = await rig.fetch('/slow', {}, once)
@@ -218,7 +218,7 @@ test('an answer is given even where the store is gone when it should be kept', a
   const { server, store } = await openRedis()
   const rig = await startRig({ store })
   const answer = rig.fetch('/slow', {}, once)
-  await until(() => rig.target.visits.length === 1, 'the target is asked')
+  await until('the target is asked', () => rig.target.visits.length === 1)
   await server.kill()
   expect((await answer).status).toBe(200)
 })

@@ -1,8 +1,9 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { until } from '../servers/until.ts'
 import { EventStream, type EventStreamOptions } from '../../packages/gateway/src/stream/sse.ts'
-import { listen, until } from './rig/sockets.ts'
+import { listen } from './rig/sockets.ts'
 
 const readers: Socket[] = []
 
@@ -29,7 +30,7 @@ async function open(options?: EventStreamOptions): Promise<Opened> {
   readers.push(reader)
   reader.on('error', () => undefined)
   reader.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-  await until(() => opened !== null, 'the stream is open')
+  await until('the stream is open', () => opened !== null)
   let text = ''
   reader.on('data', (bytes: Buffer) => (text += bytes.toString()))
   reader.pause()
@@ -47,25 +48,25 @@ test('sends events with names and JSON, headers of its own, and comments in betw
   const { events, reader, read } = await open({ heartbeatMs: 20 })
   reader.resume()
   events.send('one', { text: 'a\nb' })
-  await until(() => read().includes(': alive'), 'a comment came')
+  await until('a comment came', () => read().includes(': alive'))
   expect(read()).toMatch(/^HTTP\/1\.1 200 OK\r\nx-own: 1\r\ncontent-type: text\/event-stream/i)
   expect(read()).toContain('event: one\ndata: {"text":"a\\nb"}\n\n')
   events.end()
-  await until(() => read().endsWith('0\r\n\r\n'), 'the answer ended')
+  await until('the answer ended', () => read().endsWith('0\r\n\r\n'))
 })
 
 test('says when an event was taken for the reader, and how much waits for him', async () => {
   const { events, reader } = await open()
   let taken = 0
   expect(events.send('first', 1, () => taken++)).toBe('flowing')
-  await until(() => taken === 1, 'the first was taken')
+  await until('the first was taken', () => taken === 1)
   fill(events)
   expect(events.send('last', 1, () => taken++)).toBe('full')
   expect(events.pendingBytes).toBeGreaterThan(MUCH.length)
   expect(taken).toBe(1)
   reader.resume()
   await events.drained()
-  await until(() => taken === 2, 'the last was taken')
+  await until('the last was taken', () => taken === 2)
   expect(events.pendingBytes).toBe(0)
 })
 
@@ -75,7 +76,7 @@ test('does not say that an event was taken for a reader who has gone', async () 
   fill(events)
   events.send('last', 1, () => taken++)
   reader.destroy()
-  await until(() => raw.destroyed, 'the stream has heard')
+  await until('the stream has heard', () => raw.destroyed)
   expect(events.send('more', 1, () => taken++)).toBe('closed')
   await events.drained()
   expect(taken).toBe(0)
@@ -89,7 +90,7 @@ test('tells of a reader who takes nothing, and not of one who takes little at a 
   while (events.pendingBytes > 0 && rounds++ < 100) {
     reader.resume()
     const before = read().length
-    await until(() => read().length > before, 'the reader took some')
+    await until('the reader took some', () => read().length > before)
     reader.pause()
     await new Promise((resolve) => {
       setTimeout(resolve, 20)
@@ -97,14 +98,14 @@ test('tells of a reader who takes nothing, and not of one who takes little at a 
   }
   expect(stalls).toBe(0)
   fill(events)
-  await until(() => stalls > 0, 'the reader was told of')
+  await until('the reader was told of', () => stalls > 0)
   expect(events.pendingBytes).toBeGreaterThan(0)
 })
 
 test('hangs up on a reader who takes nothing, where nobody else sees to it', async () => {
   const { events, raw } = await open({ stallMs: 50 })
   fill(events)
-  await until(() => raw.destroyed, 'it hung up')
+  await until('it hung up', () => raw.destroyed)
 })
 
 test('ends with all that was sent, or hangs up on who does not take it', async () => {
@@ -114,9 +115,9 @@ test('ends with all that was sent, or hangs up on who does not take it', async (
   patient.events.end()
   expect(patient.events.send('late', 1)).toBe('closed')
   patient.reader.resume()
-  await until(() => patient.read().includes('event: last'), 'the last came')
+  await until('the last came', () => patient.read().includes('event: last'))
   const stubborn = await open({ lingerMs: 100 })
   fill(stubborn.events)
   stubborn.events.end()
-  await until(() => stubborn.raw.destroyed, 'it hung up')
+  await until('it hung up', () => stubborn.raw.destroyed)
 })

@@ -13,8 +13,9 @@ import {
 import { Server as ProxyServer } from 'proxy-chain'
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort } from '../servers/ports.ts'
+import { until } from '../servers/until.ts'
 import { TRUSTING } from './rig/certificate.ts'
-import { serve, until, type Behaviour, type Listening } from './rig/sockets.ts'
+import { serve, type Behaviour, type Listening } from './rig/sockets.ts'
 import { serveSocks } from './rig/socks-server.ts'
 
 const opened: Socket[] = []
@@ -127,7 +128,7 @@ describe('a tunnel', () => {
     })
     expect(await said(socket, 'hello')).toBe('hello')
     socket.destroy()
-    await until(() => outer.sockets.every((each) => each.destroyed), 'both layers closed')
+    await until('both layers closed', () => outer.sockets.every((each) => each.destroyed))
   })
 
   it('goes through a SOCKS5 proxy, with credentials or without', async () => {
@@ -203,7 +204,7 @@ describe('a tunnel', () => {
     })
     let got = ''
     socket.on('data', (chunk: Buffer) => (got += chunk.toString()))
-    await until(() => got === 'early bytes', 'the bytes that follow')
+    await until('the bytes that follow', () => got === 'early bytes')
   })
 
   it('reads an answer to CONNECT that comes byte by byte', async () => {
@@ -218,7 +219,7 @@ describe('a tunnel', () => {
     const socket = await open(`http://127.0.0.1:${agent.port}`, 80)
     let got = ''
     socket.on('data', (chunk: Buffer) => (got += chunk.toString()))
-    await until(() => got === 'early', 'the bytes that follow')
+    await until('the bytes that follow', () => got === 'early')
   })
 })
 
@@ -385,7 +386,7 @@ describe('an agent', () => {
       })
       expect(performance.now() - startMs).toBeLessThan(4_000)
       expect(agent.sockets.length).toBe(1)
-      await until(() => agent.sockets[0].destroyed, 'its connection closed')
+      await until('its connection closed', () => agent.sockets[0].destroyed)
       expect(JSON.stringify([failed.message, failed, failed.cause])).not.toContain('hunter2')
     },
   )
@@ -484,7 +485,7 @@ describe('a target', () => {
     const failed = await failure(open('direct', target.port, { timeoutMs: 500, tls }))
     expect(failed).toBeInstanceOf(TimeoutFailure)
     expect(failed.reason).toBe('tls')
-    await until(() => target.sockets[0].destroyed, 'its connection closed')
+    await until('its connection closed', () => target.sockets[0].destroyed)
   })
 })
 
@@ -513,7 +514,7 @@ describe('giving up', () => {
     const tls = { servername: 'secure.example' }
     const url = `${scheme}://127.0.0.1:${agent.port}`
     const failed = failure(open(url, 443, { signal: abort.signal, tls }))
-    await until(() => agent.sockets.length === 1, 'a connection')
+    await until('a connection', () => agent.sockets.length === 1)
     await new Promise((resolve) => {
       setTimeout(resolve, 50)
     })
@@ -521,7 +522,7 @@ describe('giving up', () => {
     abort.abort()
     expect(await failed).toBeInstanceOf(AbortFailure)
     expect(performance.now() - startMs).toBeLessThan(2_000)
-    await until(() => agent.sockets[0].destroyed, 'its connection closed')
+    await until('its connection closed', () => agent.sockets[0].destroyed)
   })
 
   it('by a signal that is a time is being late', async () => {
@@ -546,6 +547,6 @@ describe('giving up', () => {
       if (i % 2 === 0) setTimeout(() => abort.abort(), 10)
       await failed
     }
-    await until(() => handles() <= before, 'as few handles as before')
+    await until('as few handles as before', () => handles() <= before)
   })
 })

@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { describe, expect, it } from 'vitest'
+import { until } from '../servers/until.ts'
 import { Flow } from '../../packages/gateway/src/ws/flow.ts'
 import { Reception } from '../../packages/gateway/src/ws/reception.ts'
-import { serve, until } from './rig/sockets.ts'
+import { serve } from './rig/sockets.ts'
 import {
   afterwards,
   startGateway,
@@ -47,7 +48,7 @@ async function raw({ url }: TestGateway): Promise<Socket> {
 
 /** Waits for the end of a socket, in whatever way. */
 async function closed(socket: Socket): Promise<void> {
-  await until(() => socket.destroyed, 'an end of the connection')
+  await until('an end of the connection', () => socket.destroyed)
 }
 
 /** A frame of a client, its mask all zeros. */
@@ -79,7 +80,7 @@ async function fill(socket: WebSocket, size: number, mostBytes: number): Promise
 }
 
 async function untilGone(target: SocketTarget): Promise<void> {
-  await until(() => target.sockets.every((socket) => socket.destroyed), 'no socket at the target')
+  await until('no socket at the target', () => target.sockets.every((socket) => socket.destroyed))
 }
 
 describe('a slow reader', () => {
@@ -98,7 +99,7 @@ describe('a slow reader', () => {
       expect(taken).toBeLessThan(60 * MIB)
       const count = Math.ceil((taken + from.socket.bufferedAmount) / (64 * 1024 + 14))
       to.socket.resume()
-      await until(() => to.seen.length >= count, `${count} messages`)
+      await until(`${count} messages`, () => to.seen.length >= count)
       expect(to.seen.every((message) => message.length === 64 * 1024)).toBe(true)
     },
   )
@@ -135,7 +136,7 @@ describe('a slow reader', () => {
     const flow = new Flow(from, to, 256 * 1024, () => true)
     flow.start()
     for (let i = 0; i < 100_000; i++) fromFar.send('')
-    await until(() => from.isPaused, 'a pause')
+    await until('a pause', () => from.isPaused)
     await pause(100)
     // Each read of 64 KiB may bring 11,000 of them, at 256 bytes each.
     expect(flow.queuedBytes).toBeLessThan(4 * MIB)
@@ -189,7 +190,7 @@ describe('a first message that is none', () => {
     await pause(50)
     expect(near.readyState).toBe(near.OPEN)
     far.ping('one too many')
-    await until(() => near.readyState === near.CLOSED, 'an end of the connection')
+    await until('an end of the connection', () => near.readyState === near.CLOSED)
     reception.end()
   })
 
@@ -197,7 +198,7 @@ describe('a first message that is none', () => {
     const [near, far] = await pair()
     const reception = new Reception(near, MIB)
     for (let i = 0; i < 64; i++) far.send(Buffer.alloc(256 * 1024))
-    await until(() => near.isPaused, 'a pause')
+    await until('a pause', () => near.isPaused)
     await pause(50)
     expect(reception.early.length).toBeLessThan(8)
     reception.end()
@@ -259,11 +260,11 @@ describe('a side that is gone', () => {
     const url = `ws://127.0.0.1:${target.port}/`
     const client = await dial(gateway.ws)
     client.socket.send(JSON.stringify({ apiKey: gateway.key, url }))
-    await until(() => target.sockets.length === 1, 'a connection to the target')
+    await until('a connection to the target', () => target.sockets.length === 1)
     expect(await gateway.metric('ostler_in_flight')).toBe(1)
     client.socket.terminate()
     await untilQuiet(gateway, [url])
-    await until(() => target.sockets[0].destroyed, 'no connection to the target')
+    await until('no connection to the target', () => target.sockets[0].destroyed)
     // Nobody did anything wrong.
     expect(gateway.gateway.scheduler.explain({ url })).toMatchObject({ kind: 'picked' })
   })
@@ -328,9 +329,8 @@ describe('two hundred WebSockets at once', () => {
     for (const { socket } of halves[1]) socket.terminate()
     await untilQuiet(gateway, [target.url])
     await untilGone(target)
-    await until(
-      () => proxies.every(({ sockets }) => sockets.every((socket) => socket.destroyed)),
-      'no socket at the agents',
+    await until('no socket at the agents', () =>
+      proxies.every(({ sockets }) => sockets.every((socket) => socket.destroyed)),
     )
     expect(await gateway.connections()).toBe(0)
   })

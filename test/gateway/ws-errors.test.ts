@@ -5,8 +5,9 @@ import { CONNECT_WITHIN_MS } from '@ostler/api'
 import { memoryStore, type Store } from '@ostler/core'
 import { newKey } from '@ostler/gateway'
 import { describe, expect, it } from 'vitest'
+import { until } from '../servers/until.ts'
 import { freePort } from '../servers/ports.ts'
-import { listen, serve, until, type Behaviour } from './rig/sockets.ts'
+import { listen, serve, type Behaviour } from './rig/sockets.ts'
 import {
   afterwards,
   startGateway,
@@ -178,7 +179,7 @@ describe('too many concurrent connections', () => {
   it('are taken anew where the store has lost them, which uses no quota', async () => {
     const { gateway, target, lost } = await startForgetful(2)
     const { client } = await dialTarget(gateway, target.url)
-    await until(() => lost() >= 2, 'two losses')
+    await until('two losses', () => lost() >= 2)
     expect(client.end).toBeNull()
     const usage = await gateway.gateway.scheduler.usage(gateway.keyId, 'test')
     expect(usage).toMatchObject([

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { until } from '../servers/until.ts'
 import { TRUSTING } from './rig/certificate.ts'
-import { until } from './rig/sockets.ts'
 import { serveSocks } from './rig/socks-server.ts'
 import { afterwards, startGateway, startProxy, untilQuiet } from './rig/ws-gateway.ts'
 import { dial, dialTarget, echo, silent, startTarget } from './rig/ws-peers.ts'
@@ -43,8 +43,8 @@ describe('a WebSocket through an agent', () => {
     const peer = await target.peer()
     client.socket.ping('from the caller')
     peer.socket.ping('from the target')
-    await until(() => client.pongs.includes('from the caller'), 'a pong for the caller')
-    await until(() => peer.pongs.includes('from the target'), 'a pong for the target')
+    await until('a pong for the caller', () => client.pongs.includes('from the caller'))
+    await until('a pong for the target', () => peer.pongs.includes('from the target'))
     expect(peer.pings).toContain('from the caller')
     expect(client.pings).toContain('from the target')
   })
@@ -285,7 +285,7 @@ describe('the time of a WebSocket', () => {
     const target = await startTarget()
     const gateway = await startGateway({ agents: [ONE], sockets: { pingEveryMs: 50 } })
     const { client } = await dialTarget(gateway, target.url)
-    await until(() => client.pings.length >= 10, 'ten pings')
+    await until('ten pings', () => client.pings.length >= 10)
     client.socket.send('hello')
     expect(await client.next()).toBe('hello')
     // The answers are the gateway's: nobody else is told.
@@ -297,7 +297,7 @@ describe('the time of a WebSocket', () => {
     const gateway = await startGateway({ agents: [ONE], sockets: { pingEveryMs: 200 } })
     const { client } = await dialTarget(gateway, target.url)
     const saying = setInterval(() => client.socket.send('listen'), 20)
-    await until(() => client.pings.length >= 6, 'six pings')
+    await until('six pings', () => client.pings.length >= 6)
     clearInterval(saying)
     expect(client.end).toBeNull()
     expect((await client.ended()).code).toBe(1011)
@@ -341,7 +341,7 @@ describe('other upgrades', () => {
       'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\n' +
         'upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n',
     )
-    await until(() => said.includes('{"status":"ok"}'), 'an answer')
+    await until('an answer', () => said.includes('{"status":"ok"}'))
     socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
     await once(socket, 'close')
     expect(said.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2)

@@ -70,14 +70,3 @@ export async function listen(
   running.add(listening)
   return listening
 }
-
-/** Waits until something holds, at most 5 s. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  const endMs = Date.now() + 5_000
-  while (!holds()) {
-    if (Date.now() > endMs) throw new Error(`did not come to be within 5 s: ${what}`)
-    await new Promise((resolve) => {
-      setTimeout(resolve, 5)
-    })
-  }
-}

@@ -11,7 +11,7 @@ import {
 } from '@ostler/gateway'
 import { Server as ProxyServer } from 'proxy-chain'
 import { afterEach } from 'vitest'
-import { until } from './sockets.ts'
+import { until } from '../../servers/until.ts'
 
 const SECRET = 'a secret of tests alone'
 const closing: (() => Promise<void>)[] = []
@@ -145,7 +145,7 @@ export async function untilQuiet(
   await look()
   const poll = setInterval(() => void look(), 20)
   try {
-    await until(() => held === '', `a gateway that holds nothing, it holds ${held}`)
+    await until(`a gateway that holds nothing, it holds ${held}`, () => held === '')
   } finally {
     clearInterval(poll)
   }
