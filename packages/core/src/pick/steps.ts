@@ -40,7 +40,7 @@ export class Steps {
   readonly #outward: Outward = new Outward()
   #hint: GeoHint | null = null
   #dead: DeadKids | null = null
-  #among: Iterable<Place> | null = null
+  #among: (() => Iterable<Place>) | null = null
   #wish = 0
   readonly #nearOf: WeakMap<GeoHint, Near> = new WeakMap()
   #near: readonly Step[] = []
@@ -58,9 +58,13 @@ export class Steps {
 
   /**
    * Starts anew. Squares in `dead` are passed over: they hold nobody that is wanted.
-   * With `among`, the walk outward takes these places only.
+   * With `among`, the walk outward takes these places only; it is asked for them when it gets there.
    */
-  start(hint: GeoHint | null, dead: DeadKids | null, among: Iterable<Place> | null = null): void {
+  start(
+    hint: GeoHint | null,
+    dead: DeadKids | null,
+    among: (() => Iterable<Place>) | null = null,
+  ): void {
     this.#hint = hint
     this.#dead = dead
     this.#among = among
@@ -106,7 +110,7 @@ export class Steps {
 
   /** Walks on from the centre without the help of what is remembered. */
   #startFar({ lat, lon }: Centre): void {
-    if (this.#among !== null) this.#outward.startAmong(this.#among, lat, lon)
+    if (this.#among !== null) this.#outward.startAmong(this.#among(), lat, lon)
     else this.#outward.start(this.#fleet.gazetteer.pyramid.root, lat, lon)
   }
 

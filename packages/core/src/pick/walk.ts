@@ -123,7 +123,8 @@ export class Walk {
     found: Choice | null,
   ): Choice | null {
     const draw = this.#draw
-    this.#steps.start(query.hint, null, this.#placesOnProbation(view, found))
+    const isFew = view.probation.size <= MOST_PLACES
+    this.#steps.start(query.hint, null, isFew ? () => this.#placesOnProbation(view, found) : null)
     for (let step = this.#steps.next(); step !== null; step = this.#steps.next()) {
       draw.aim(view, query, step, true, nowMs)
       const agent = draw.one(random)
@@ -133,9 +134,8 @@ export class Walk {
     return null
   }
 
-  /** The places worth walking for a probe, while they are few; the last of them is where an agent was found. */
-  #placesOnProbation(view: View<unknown>, found: Choice | null): Set<Place> | null {
-    if (view.probation.size > MOST_PLACES) return null
+  /** The places worth walking for a probe; the last of them is where an agent was found. */
+  #placesOnProbation(view: View<unknown>, found: Choice | null): Set<Place> {
     const places = new Set<Place>()
     for (const position of view.probation.positions()) {
       const place = this.#fleet.placeOf(this.#fleet.at(position))
