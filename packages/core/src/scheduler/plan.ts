@@ -50,7 +50,7 @@ export class Planner {
   readonly #fleet: Fleet
   readonly #scope: 'registrable' | 'host'
   readonly #leaseMs: number
-  readonly #domains: Remembered<string> = new Remembered(5_000)
+  readonly #domains: Remembered<string> = new Remembered(20_000)
   readonly #plain: Remembered<Query> = new Remembered(500)
 
   constructor(fleet: Fleet, scope: 'registrable' | 'host', leaseMs: number) {
