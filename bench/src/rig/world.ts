@@ -37,13 +37,13 @@ const NEAREST = { country: ['DE'], coordinate: ['51.16,10.45'], none: [undefined
 
 export const FAR_MS: number = START_MS + 20 * 86_400_000
 
-/** A fleet, and a domain for each kind of exclusion. */
+/** A fleet, and domains that exclude some of it. */
 export interface World {
   readonly clock: BenchClock
   readonly scheduler: Scheduler
   readonly agents: readonly Agent[]
-  /** Which agents a kind of exclusion excludes, by index; made when it is first asked for. */
-  readonly excluded: Map<Exclusion, Uint8Array>
+  /** By domain: 1 for each agent that it excludes, by index. */
+  readonly excluded: Map<string, Uint8Array>
 }
 
 const worlds = new Map<number, World>()
@@ -69,16 +69,22 @@ export function domainOf(exclusion: Exclusion): string {
   return `${exclusion.replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '')}.example`
 }
 
-/** Excludes what the kind says from its domain, unless that has been done. Answers which agents, by index. */
-export function exclude(world: World, exclusion: Exclusion): Uint8Array {
-  const known = world.excluded.get(exclusion)
-  if (known !== undefined) return known
+/** Excludes what the kind says from a domain, beyond what is excluded from it already. Answers which agents, by index. */
+export function exclude(
+  world: World,
+  exclusion: Exclusion,
+  domain: string = domainOf(exclusion),
+): Uint8Array {
   const chosen = excludedOf(world.agents, exclusion)
-  const domain = domainOf(exclusion)
+  const before = world.excluded.get(domain)
   for (let i = 0; i < chosen.length; i++) {
+    if (chosen[i] === before?.[i]) continue
+    if (chosen[i] === 0 && before !== undefined) {
+      throw new Error(`${domain} excludes more than ${exclusion} already`)
+    }
     if (chosen[i] === 1) world.scheduler.exclude(world.agents[i].id, domain, FAR_MS)
   }
-  world.excluded.set(exclusion, chosen)
+  world.excluded.set(domain, chosen)
   return chosen
 }
 

@@ -7,6 +7,8 @@ const AGENTS = 10_000
 const DOMAINS = 10_000
 /** Excluded exits of each domain: a million in all. */
 const EACH = 100
+/** Of how many domains the pairs are brought back: enough to tell what one takes. */
+const PROBED_DOMAINS = 1_000
 const BLOCKED = { kind: 'blocked' } as const
 const OK = { kind: 'ok', latencyMs: 200 } as const
 const REPORT = 'report(blocked), mean'
@@ -17,7 +19,7 @@ const BYTES = 'bytes for each exclusion'
 export const exclusionTables: readonly Table[] = [
   {
     name: '1,000,000 exclusions over 10,000 domains',
-    about: `${EACH} of ${AGENTS.toLocaleString('en')} exits of each domain, reported as blocked one after the other with an ok in between; then all fall due, picks let go of them, and a probe brings each of them back.`,
+    about: `${EACH} of ${AGENTS.toLocaleString('en')} exits of each domain, reported as blocked one after the other with an ok in between; then all fall due, picks let go of them, and probes bring back those of ${PROBED_DOMAINS.toLocaleString('en')} domains.`,
     heavy: true,
     full: true,
     gauges: [
@@ -121,9 +123,9 @@ function fallDue(run: Run): number {
   return (ms * 1e6) / waiting
 }
 
-/** A probe for each pair that is on probation, until nothing is excluded any more. Answers what their reports took, for each. */
+/** A probe for each pair that is on probation, until these domains exclude nothing any more. Answers what their reports took, for each. */
 function probeAll(run: Run): number {
-  const { domains } = run
+  const domains = run.domains.slice(0, PROBED_DOMAINS)
   let reports = 0
   let ms = 0
   for (let from = 0; from < domains.length; from += 100) {
