@@ -15,7 +15,7 @@ import { allTables, type NamedTable } from './tables/index.ts'
 // npm run bench -- admit "pick and"   tables whose name holds one of the words
 // npm run bench:peers                 side by side with others, in about 10 minutes; writes docs/benchmarks.md
 // npm run bench:peers -- --page       only writes docs/benchmarks.md again, from the results that are kept
-const QUICK: Pace = { processes: 3, heavy: 1, alone: 0, warmUpMs: 700, rounds: 3, roundMs: 20 }
+const QUICK: Pace = { processes: 3, heavy: 1, alone: 0, warmUpMs: 500, rounds: 3, roundMs: 20 }
 const FULL: Pace = { processes: 3, heavy: 3, alone: 1, warmUpMs: 1_000, rounds: 3, roundMs: 25 }
 const root = join(import.meta.dirname, '../..')
 
