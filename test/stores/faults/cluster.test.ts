@@ -12,12 +12,12 @@ import {
   excluded,
   lease,
   Load,
-  openScheduler,
   recovered,
+  Schedulers,
 } from './rig.ts'
 
 let cluster: RedisCluster
-const opened: Scheduler<Mode>[] = []
+const schedulers = new Schedulers()
 const clients: Cluster[] = []
 
 async function open(fleet = AGENTS, budgetMs = BUDGET_MS): Promise<Scheduler<Mode>> {
@@ -30,9 +30,7 @@ async function open(fleet = AGENTS, budgetMs = BUDGET_MS): Promise<Scheduler<Mod
   })
   client.on('error', () => undefined)
   clients.push(client)
-  const scheduler = await openScheduler(redisStore({ client, budgetMs }), fleet)
-  opened.push(scheduler)
-  return scheduler
+  return schedulers.open(redisStore({ client, budgetMs }), fleet)
 }
 
 beforeEach(async () => {
@@ -40,7 +38,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const scheduler of opened.splice(0)) await scheduler.close()
+  await schedulers.closeAll()
   for (const client of clients.splice(0)) client.disconnect()
   await cluster.stop()
 })

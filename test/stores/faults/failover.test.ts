@@ -5,12 +5,12 @@ import { redisStore, type RedisStoreOptions } from '@ostler/store-redis'
 import { startProxy, type Proxy } from '../../servers/proxy.ts'
 import { startReplicated, type Replicated } from '../../servers/replicated.ts'
 import { until } from '../../servers/until.ts'
-import { block, BUDGET_MS, DOMAIN, excluded, Load, openScheduler, recovered } from './rig.ts'
+import { block, BUDGET_MS, DOMAIN, excluded, Load, recovered, Schedulers } from './rig.ts'
 
 let pair: Replicated
 let first: Proxy
 let second: Proxy
-const opened: Scheduler<Mode>[] = []
+const schedulers = new Schedulers()
 const clients: Redis[] = []
 
 /** A scheduler whose client finds the primary where it is told, as by a name service; and how to tell it. */
@@ -26,8 +26,7 @@ async function open(options: Partial<RedisStoreOptions> = {}) {
   })
   client.on('error', () => undefined)
   clients.push(client)
-  const scheduler = await openScheduler(redisStore({ client, budgetMs: BUDGET_MS, ...options }))
-  opened.push(scheduler)
+  const scheduler = await schedulers.open(redisStore({ client, budgetMs: BUDGET_MS, ...options }))
   const moveTo = (proxy: Proxy): void => {
     client.options.port = proxy.port
     client.disconnect(true)
@@ -38,9 +37,7 @@ async function open(options: Partial<RedisStoreOptions> = {}) {
 /** Another process, on the server that was the replica. */
 async function witness(): Promise<Scheduler<Mode>> {
   const store = redisStore({ url: pair.replica.url, budgetMs: 1_000 })
-  const scheduler = await openScheduler(store, [])
-  opened.push(scheduler)
-  return scheduler
+  return schedulers.open(store, [])
 }
 
 beforeEach(async () => {
@@ -50,7 +47,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const scheduler of opened.splice(0)) await scheduler.close()
+  await schedulers.closeAll()
   for (const client of clients.splice(0)) client.disconnect()
   await first.stop()
   await second.stop()

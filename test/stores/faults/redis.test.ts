@@ -12,27 +12,23 @@ import {
   excluded,
   lease,
   Load,
-  openScheduler,
   recovered,
+  Schedulers,
 } from './rig.ts'
 
 let server: RedisServer
 let proxy: Proxy
-const opened: Scheduler<Mode>[] = []
+const schedulers = new Schedulers()
 
 /** A scheduler whose way to the server leads through the proxy. */
 async function open(options: Partial<RedisStoreOptions> = {}): Promise<Scheduler<Mode>> {
   const store = redisStore({ url: proxy.url, budgetMs: BUDGET_MS, ...options })
-  const scheduler = await openScheduler(store)
-  opened.push(scheduler)
-  return scheduler
+  return schedulers.open(store)
 }
 
 /** One that goes straight to the server, as another process would. */
 async function witness(): Promise<Scheduler<Mode>> {
-  const scheduler = await openScheduler(redisStore({ url: server.url, budgetMs: 1_000 }), [])
-  opened.push(scheduler)
-  return scheduler
+  return schedulers.open(redisStore({ url: server.url, budgetMs: 1_000 }), [])
 }
 
 beforeEach(async () => {
@@ -42,7 +38,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   server.resume()
-  for (const scheduler of opened.splice(0)) await scheduler.close()
+  await schedulers.closeAll()
   await proxy.stop()
   await server.stop()
 })

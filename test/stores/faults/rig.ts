@@ -22,6 +22,21 @@ export async function openScheduler(store: Store, fleet = AGENTS): Promise<Sched
   return scheduler
 }
 
+/** Schedulers that are closed together. */
+export class Schedulers {
+  readonly #open: Scheduler<Mode>[] = []
+
+  async open(store: Store, fleet = AGENTS): Promise<Scheduler<Mode>> {
+    const scheduler = await openScheduler(store, fleet)
+    this.#open.push(scheduler)
+    return scheduler
+  }
+
+  async closeAll(): Promise<void> {
+    for (const scheduler of this.#open.splice(0)) await scheduler.close()
+  }
+}
+
 export async function lease(scheduler: Scheduler<Mode>, id?: string): Promise<Lease> {
   const pin = id === undefined ? {} : { pin: [id] }
   const pick = await scheduler.pick({ domain: DOMAIN, ...pin })

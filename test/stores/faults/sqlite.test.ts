@@ -16,16 +16,15 @@ import {
   Load,
   openScheduler,
   recovered,
+  Schedulers,
 } from './rig.ts'
 
 let dir: string
 let path: string
-const opened: Scheduler<Mode>[] = []
+const schedulers = new Schedulers()
 
 async function open(fleet = AGENTS, file = path): Promise<Scheduler<Mode>> {
-  const scheduler = await openScheduler(sqliteStore({ path: file, busyMs: BUDGET_MS }), fleet)
-  opened.push(scheduler)
-  return scheduler
+  return schedulers.open(sqliteStore({ path: file, busyMs: BUDGET_MS }), fleet)
 }
 
 beforeEach(() => {
@@ -34,7 +33,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  for (const scheduler of opened.splice(0)) await scheduler.close()
+  await schedulers.closeAll()
   rmSync(dir, { recursive: true, force: true })
 })
 

@@ -1,9 +1,9 @@
-import type { ResolvedPolicy, Store } from '@ostler/core'
+import type { Store } from '@ostler/core'
 import { sqliteStore } from '@ostler/store-sqlite'
 import { existsSync, statSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { answerOf, ended, start, until } from './children.ts'
-import { freshPath, Stores } from './rig.ts'
+import { freshPath, POLICY, Stores } from './rig.ts'
 import { acksOf, Witness, type Ack } from './tally.ts'
 
 const FLUSH_MS = 10
@@ -11,13 +11,6 @@ const KILLS = 30
 /** Bytes of acknowledgements before a writer is killed, the next one somewhat later. */
 const BYTES = 15_000
 
-const POLICY: ResolvedPolicy = {
-  kind: 'exact',
-  name: 'p',
-  limit: 1_000,
-  windowMs: 86_400_000,
-  quantumMs: 86_400_000,
-}
 const stores = new Stores()
 
 afterEach(() => stores.closeAll())

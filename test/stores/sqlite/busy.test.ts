@@ -1,20 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
-import type { OstlerError, ResolvedPolicy, Store } from '@ostler/core'
+import type { OstlerError } from '@ostler/core'
 import { sqliteStore } from '@ostler/store-sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ended, start } from './children.ts'
-import { freshPath } from './rig.ts'
+import { consume, freshPath, POLICY, T, used } from './rig.ts'
 
-const T = 1_200_000_000
-const POLICY: ResolvedPolicy = {
-  kind: 'exact',
-  name: 'p',
-  limit: 1_000_000,
-  windowMs: 86_400_000,
-  quantumMs: 86_400_000,
-}
 /** What a call may take beyond its patience: the machine has other things to do as well. */
 const SLACK_MS = 50
 
@@ -56,17 +48,13 @@ function timed<R>(call: () => R): { readonly given?: R; readonly error?: OstlerE
   }
 }
 
-function consume(store: Store<'sync'>, key: string) {
-  return timed(() => store.consume({ key, policies: [POLICY], cost: 1, nowMs: T }).allowed)
-}
-
 describe('while another process holds the lock', () => {
   test('for 30 ms: a decision waits for it', async () => {
     const store = sqliteStore({ path, time: 'caller' })
     let decided = 0
     for (let i = 0; i < 50 && decided < 10; i++) {
       await held(30)
-      const { given, ms } = consume(store, 'short')
+      const { given, ms } = timed(() => consume(store, 'short'))
       const heldMs = await letGo()
       expect(ms).toBeLessThan(50 + SLACK_MS)
       if (heldMs > 45) continue
@@ -83,7 +71,7 @@ describe('while another process holds the lock', () => {
     await held(500)
     const tookMs: number[] = []
     for (let i = 0; i < 4; i++) {
-      const { error, ms } = consume(store, key)
+      const { error, ms } = timed(() => consume(store, key))
       expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', cause: { code: 'SQLITE_BUSY' } })
       expect(error!.message).toContain(`busy for longer than ${busyMs} ms`)
       tookMs.push(ms)
@@ -100,8 +88,8 @@ describe('while another process holds the lock', () => {
     // Of five, the one in the middle: now and then this very process is kept from running.
     expect(tookMs[2]).toBeLessThan(busyMs + SLACK_MS)
     // Nothing was counted, and all is as before.
-    expect(store.usage(key, [POLICY], T)[0].used).toBe(0)
-    expect(consume(store, key).given).toBe(true)
+    expect(used(store, key)).toBe(0)
+    expect(consume(store, key)).toBe(true)
     store.close()
   })
 
@@ -112,7 +100,7 @@ describe('while another process holds the lock', () => {
     const { version } = store.agents(0)
     await held(500)
     const beganMs = performance.now()
-    expect(store.usage('seen', [POLICY], T)[0].used).toBe(1)
+    expect(used(store, 'seen')).toBe(1)
     expect(store.peek({ key: 'seen', policies: [POLICY], cost: 1, nowMs: T }).allowed).toBe(true)
     expect(store.exclusions('d', 0, T).changes).toEqual([])
     expect(store.agents(version).changes).toEqual([])

@@ -16,31 +16,15 @@ import {
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
-import { OstlerError, type ResolvedPolicy, type Store } from '@ostler/core'
+import { OstlerError, type Store } from '@ostler/core'
 import { inspect, sqliteStore, type SqliteStoreOptions } from '@ostler/store-sqlite'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { answerOf, start, startLimited } from './children.ts'
-import { freshPath, Stores } from './rig.ts'
+import { consume, freshPath, POLICY, Stores, T, used } from './rig.ts'
 
-const T = 1_200_000_000
-const POLICY: ResolvedPolicy = {
-  kind: 'exact',
-  name: 'p',
-  limit: 1_000,
-  windowMs: 86_400_000,
-  quantumMs: 86_400_000,
-}
 const stores = new Stores()
 
 afterEach(() => stores.closeAll())
-
-function consume(store: Store<'sync'>, key = 'k'): boolean {
-  return store.consume({ key, policies: [POLICY], cost: 1, nowMs: T }).allowed
-}
-
-function used(store: Store<'sync'>, key = 'k'): number {
-  return store.usage(key, [POLICY], T)[0].used
-}
 
 /** The longest that a call took to throw. */
 let slowestMs = 0

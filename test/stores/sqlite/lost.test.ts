@@ -1,28 +1,12 @@
 import Database from 'better-sqlite3'
-import type { ResolvedPolicy, Store } from '@ostler/core'
+import type { Store } from '@ostler/core'
 import { afterEach, expect, test } from 'vitest'
-import { freshPath, Stores } from './rig.ts'
+import { consume, freshPath, Stores, used } from './rig.ts'
 
-const T = 1_200_000_000
-const POLICY: ResolvedPolicy = {
-  kind: 'exact',
-  name: 'p',
-  limit: 1_000,
-  windowMs: 86_400_000,
-  quantumMs: 86_400_000,
-}
 const options = { maxBytes: 1_048_576 }
 const stores = new Stores()
 
 afterEach(() => stores.closeAll())
-
-function consume(store: Store<'sync'>, key = 'k'): boolean {
-  return store.consume({ key, policies: [POLICY], cost: 1, nowMs: T }).allowed
-}
-
-function used(store: Store<'sync'>, key = 'k'): number {
-  return store.usage(key, [POLICY], T)[0].used
-}
 
 /** Puts agents with long urls until the file holds no more. */
 function fill(store: Store<'sync'>): void {

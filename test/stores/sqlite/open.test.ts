@@ -2,32 +2,16 @@ import Database from 'better-sqlite3'
 import { inspect, sqliteStore } from '@ostler/store-sqlite'
 import { statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
-import { OstlerError, type ResolvedPolicy, type Store } from '@ostler/core'
+import { OstlerError, type Store } from '@ostler/core'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openFile } from '../../../packages/store-sqlite/src/file/open.ts'
 import { Patience } from '../../../packages/store-sqlite/src/file/patience.ts'
 import { answerOf, start } from './children.ts'
-import { freshPath, Stores } from './rig.ts'
+import { consume, freshPath, POLICY, Stores, T, used } from './rig.ts'
 
-const T = 1_200_000_000
-const POLICY: ResolvedPolicy = {
-  kind: 'exact',
-  name: 'p',
-  limit: 100_000,
-  windowMs: 86_400_000,
-  quantumMs: 86_400_000,
-}
 const stores = new Stores()
 
 afterEach(() => stores.closeAll())
-
-function consume(store: Store<'sync'>, nowMs = T): void {
-  store.consume({ key: 'k', policies: [POLICY], cost: 1, nowMs })
-}
-
-function used(store: Store<'sync'>, nowMs = T): number {
-  return store.usage('k', [POLICY], nowMs)[0].used
-}
 
 describe('opening', () => {
   test('makes a file where there is none, or an empty one', () => {
@@ -96,7 +80,7 @@ describe('opening', () => {
     })
     const answers = await Promise.all(children.map((child) => answerOf<{ refused: number }>(child)))
     const refused = answers.reduce((sum, answer) => sum + answer.refused, 0)
-    expect(used(stores.open({ path, time: 'own' }), Date.now())).toBe(4 * calls - refused)
+    expect(used(stores.open({ path, time: 'own' }), 'k', Date.now())).toBe(4 * calls - refused)
     expect(inspect(path).problems).toEqual([])
   })
 
@@ -150,7 +134,7 @@ describe('time', () => {
   test('never goes back, for any connection, nor after all have gone', () => {
     const path = freshPath()
     const [one, two] = [stores.open({ path }), stores.open({ path })]
-    consume(one, T + 60_000)
+    consume(one, 'k', T + 60_000)
     const at = (store: Store<'sync'>): number => {
       return store.consume({ key: 'other', policies: [POLICY], cost: 1, nowMs: T }).atMs
     }
@@ -161,7 +145,7 @@ describe('time', () => {
 
   test('that stands far ahead of the host’s clock is a problem that inspect names', () => {
     const path = freshPath()
-    consume(stores.open({ path }), Date.now() + 3_600_000)
+    consume(stores.open({ path }), 'k', Date.now() + 3_600_000)
     expect(inspect(path).problems).toEqual([expect.stringMatching(/ahead of this host's clock/)])
   })
 })
@@ -170,7 +154,7 @@ describe('closing', () => {
   test('leaves one file, and nothing to follow it', () => {
     const path = freshPath()
     const store = sqliteStore({ path, durability: 'batched' })
-    consume(store, Date.now())
+    consume(store, 'k', Date.now())
     store.close()
     store.close()
     expect(inspect(path).walBytes).toBe(0)

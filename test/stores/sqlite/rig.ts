@@ -3,7 +3,27 @@ import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import type { Store } from '@ostler/core'
+import type { ResolvedPolicy, Store } from '@ostler/core'
+
+/** The instant of calls that need no other. */
+export const T = 1_200_000_000
+
+/** A million a day: more than any test asks for. */
+export const POLICY: ResolvedPolicy = {
+  kind: 'exact',
+  name: 'p',
+  limit: 1_000_000,
+  windowMs: 86_400_000,
+  quantumMs: 86_400_000,
+}
+
+export function consume(store: Store<'sync'>, key = 'k', nowMs = T): boolean {
+  return store.consume({ key, policies: [POLICY], cost: 1, nowMs }).allowed
+}
+
+export function used(store: Store<'sync'>, key = 'k', nowMs = T): number {
+  return store.usage(key, [POLICY], nowMs)[0].used
+}
 
 const ROOM_BYTES = 268_435_456
 
