@@ -63,7 +63,12 @@ const call = fc.record({
 const calls = fc.array(call, { minLength: 1, maxLength: 80, size: 'max' })
 /** How many keys have a record of their own: with few, most share lanes. */
 const maxKeys = fc.constantFrom(1, 3, 1000)
-const permit = fc.option(
+interface PermitWish {
+  readonly id: string
+  readonly cap: number
+  readonly ttlMs: number
+}
+const permit: fc.Arbitrary<PermitWish | null> = fc.option(
   fc.record({
     id: fc.constantFrom('p1', 'p2', 'p3', 'p4'),
     cap: fc.integer({ min: 0, max: 3 }),
@@ -72,6 +77,13 @@ const permit = fc.option(
   { freq: 2 },
 )
 const steps = fc.array(fc.tuple(call, permit), { minLength: 1, maxLength: 80, size: 'max' })
+
+/** The request with the permit that it wishes for, if any. */
+function wishing(request: ConsumeRequest, wish: PermitWish | null): ConsumeRequest {
+  if (wish === null) return request
+  const { id, cap, ttlMs } = wish
+  return { ...request, permit: { id, cap, deadlineMs: request.nowMs + ttlMs } }
+}
 
 interface Hit {
   readonly key: string
@@ -222,11 +234,7 @@ test(
         let nowMs = START_MS
         for (const [{ passMs, key, cost }, wish] of script) {
           nowMs += passMs
-          const base = { key, policies, cost, nowMs }
-          const request =
-            wish === null
-              ? base
-              : { ...base, permit: { id: wish.id, cap: wish.cap, deadlineMs: nowMs + wish.ttlMs } }
+          const request = wishing({ key, policies, cost, nowMs }, wish)
           const { allowed, retryAfterMs, atMs } = limits.consume(request)
           if (allowed) expect(retryAfterMs).toBe(0)
           else if (retryAfterMs === -1) {
@@ -255,11 +263,7 @@ test(
         let nowMs = START_MS
         for (const [{ passMs, key, cost, also, which }, wish] of script) {
           nowMs += passMs
-          const base = { key, policies, cost, nowMs }
-          const request =
-            wish === null
-              ? base
-              : { ...base, permit: { id: wish.id, cap: wish.cap, deadlineMs: nowMs + wish.ttlMs } }
+          const request = wishing({ key, policies, cost, nowMs }, wish)
           asked.peek({ ...request, nowMs: nowMs + which * 7 })
           const verdict = asked.consume(request)
           if (verdict.allowed) expect(quiet.consume(request)).toEqual(verdict)
@@ -286,12 +290,9 @@ test(
           nowMs += Math.abs(passMs)
           const before = limits.usage(key, policies, nowMs)
           const heldBefore = limits.permits(key, nowMs)
-          const base = { key, policies, cost, nowMs }
-          const id = `p${index}`
-          const request =
-            wish === null
-              ? base
-              : { ...base, permit: { id, cap: wish.cap, deadlineMs: nowMs + wish.ttlMs } }
+          // Each asks for a permit of its own.
+          const own = wish && { ...wish, id: `p${index}` }
+          const request = wishing({ key, policies, cost, nowMs }, own)
           const { allowed } = limits.consume(request)
           const after = limits.usage(key, policies, nowMs).map(({ used }) => used)
           expect(after).toEqual(before.map(({ used }) => (allowed ? used + cost : used)))
