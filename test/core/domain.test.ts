@@ -108,7 +108,7 @@ describe('an invalid target', () => {
     ['[::1', /^target "\[::1"/],
     ['1::2::3', /^target "1::2::3"/],
     ['http://[fe80::1%25eth0]/', /^target/],
-    ['xn--a', /^target "xn--a"/],
+    ['xn--ü', /^target "xn--ü"/],
     ['shop.\u0000example', /no control characters/],
     ['https://shop.example/a\r\nHost: x', /^target "shop.example": must have no control/],
     [`${'a'.repeat(64)}.example`, /has no valid host/],
