@@ -276,8 +276,43 @@ test('each hop is checked: a redirect to a private address is refused', async ()
   expect(await codeOf('/inward')).toBe('TARGET_FORBIDDEN')
   expect(await codeOf('/beside')).toBe('TARGET_FORBIDDEN')
   expect(await codeOf('/named')).toBe('TARGET_FORBIDDEN')
-  expect(await codeOf('/file')).toBe('INVALID_TARGET_URL')
-  expect(await codeOf('/broker')).toBe('INVALID_TARGET_URL')
+  // The caller's own URL was good: what is wrong with this one is the target's doing.
+  expect(await codeOf('/file')).toBe('BAD_GATEWAY')
+  expect(await codeOf('/broker')).toBe('BAD_GATEWAY')
+})
+
+test('a failure behind a redirect says how many were followed', async () => {
+  const rig = await startRig({
+    paths: { '/a': redirect(302, '/b'), '/b': redirect(302, 'ftp://x/') },
+  })
+  const error = errorOf(await rig.fetch('/a', { redirect: 'follow' }))
+  expect(error.details).toEqual({ by: 'target', redirects: 2 })
+  expect(errorOf(await rig.fetch('/hang', { redirect: 'follow', timeout: 0.3 })).details).toEqual({
+    by: 'timeout',
+    reason: 'headers',
+  })
+})
+
+test('attempts are made elsewhere behind a redirect as well', async () => {
+  let refusals = 2
+  const rig = await startRig({
+    agents: 4,
+    paths: {
+      '/moved': redirect(302, '/shop'),
+      '/shop': (_, response) => void response.writeHead(refusals-- > 0 ? 403 : 200).end('Oats'),
+    },
+  })
+  const { meta } = (await rig.fetch('/moved', { redirect: 'follow', attempts: 3 })).json
+  expect(meta).toMatchObject({ status: 200, blocked: false, attempts: 4 })
+  const [moved, first, second, third] = rig.target.visits.map(({ from }) => from)
+  expect(first).toBe(moved)
+  expect(new Set([first, second, third]).size).toBe(3)
+})
+
+test('a URL that looks like a challenge excludes nobody: its caller chose it', async () => {
+  const rig = await startRig({ agents: 1 })
+  const { meta } = (await rig.fetch('/?next=https://consent.google.com/&also=/showcaptcha?')).json
+  expect(meta).toMatchObject({ status: 200, blocked: false, outcome: 'ok' })
 })
 
 test('credentials stay with the origin that they were for', async () => {

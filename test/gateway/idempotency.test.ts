@@ -9,6 +9,7 @@ import { startRedis } from '../servers/redis.ts'
 import { freshPath } from '../stores/sqlite/rig.ts'
 import { closing } from './rig/closing.ts'
 import { errorOf, makeKey, ringOf, startRig, type Rig, type RigOptions } from './rig/gateway.ts'
+import { redirect } from './rig/targets.ts'
 
 const stores: Readonly<Record<string, () => Store<Mode> | Promise<Store<Mode>>>> = {
   memory: () => memoryStore(),
@@ -114,6 +115,17 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     expect([first.status, errorOf(first).code]).toEqual([502, 'BAD_GATEWAY'])
     const second = await rig.fetch('/cut', order, once)
     expect([second.status, second.text, replayed(second)]).toEqual([502, first.text, 'true'])
+    expect(rig.target.visits).toHaveLength(1)
+  })
+
+  test('what a target did before it sent elsewhere is not asked of it again', async () => {
+    const elsewhere = 'http://10.0.0.1/thanks'
+    const rig = await rigOn({ paths: { '/order': redirect(303, elsewhere) } })
+    const order = { method: 'POST', body: 'one sack', redirect: 'follow' }
+    const first = await rig.fetch('/order', order, once)
+    expect([first.status, errorOf(first).code]).toEqual([403, 'TARGET_FORBIDDEN'])
+    const second = await rig.fetch('/order', order, once)
+    expect([second.status, second.text, replayed(second)]).toEqual([403, first.text, 'true'])
     expect(rig.target.visits).toHaveLength(1)
   })
 

@@ -383,6 +383,16 @@ describe('a target connection that fails', () => {
     expect(target.sockets.every((socket) => socket.destroyed)).toBe(true)
   })
 
+  it('is not held against an agent because of the URL, which the caller chose', async () => {
+    const target = await serve(answering('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n'))
+    const gateway = await startGateway({ agents: [ONE] })
+    const url = `ws://127.0.0.1:${target.port}/?next=/showcaptcha?`
+    expect(await refusal(gateway, { apiKey: gateway.key, url })).toMatchObject({
+      code: 'BAD_GATEWAY',
+      details: { status: 404, blocked: false, outcome: 'ok' },
+    })
+  })
+
   it('closes with 1011 where the target is silent', async () => {
     const target = await serve((socket) => void socket.resume())
     const gateway = await startGateway({ agents: [ONE], sockets: { openWithinMs: 200 } })

@@ -21,11 +21,13 @@ export type {
 } from './scheduler/requests.ts'
 export type { Page } from './scheduler/health.ts'
 export type { Agents } from './scheduler/agents.ts'
-export type {
-  Settlement,
-  Tried,
-  WithAgentOptions,
-  WithAgentResult,
+export {
+  withAgent,
+  type PickAndReport,
+  type Settlement,
+  type Tried,
+  type WithAgentOptions,
+  type WithAgentResult,
 } from './scheduler/with-agent.ts'
 
 export { memoryStore, type MemoryStoreOptions } from './store/memory.ts'

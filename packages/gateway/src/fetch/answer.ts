@@ -1,3 +1,4 @@
+import type { Outcome } from '@ostler/core'
 import type { Fetched } from './run.ts'
 import type { FetchAnswer } from './schema.ts'
 import { heldBody } from './text.ts'
@@ -6,8 +7,8 @@ import { heldBody } from './text.ts'
 const TURNED_AWAY: readonly string[] = ['rate_limited', 'challenged', 'blocked']
 
 /** Whether the target turned the agent away, so that the next request goes to another one. */
-export function isBlocked({ classification }: Pick<Fetched, 'classification'>): boolean {
-  return TURNED_AWAY.includes(classification.outcome.kind)
+export function isBlocked({ kind }: Pick<Outcome, 'kind'>): boolean {
+  return TURNED_AWAY.includes(kind)
 }
 
 /** What the caller is given: the target's answer, whole, and how it was had. */
@@ -17,7 +18,7 @@ export function fetchAnswer(
 ): FetchAnswer {
   const { answer, classification, picked, attempts } = fetched
   const { outcome, vendor, evidence } = classification
-  const blocked = isBlocked(fetched)
+  const blocked = isBlocked(outcome)
   const type = answer.headers['content-type']
   return {
     meta: {

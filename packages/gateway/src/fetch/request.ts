@@ -3,8 +3,8 @@ import { ApiError } from '../http/api-error.ts'
 import type { FetchBody } from './schema.ts'
 
 const DEFAULT_TIMEOUT_S = 30
-/** Methods that may be sent again to another agent: RFC 9110, 9.2.2. */
-const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']
+/** Methods that may be sent again to another agent: RFC 9110, 9.2.2; without TRACE, which is not for targets. */
+const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']
 
 export function isIdempotent(method: string): boolean {
   return IDEMPOTENT.includes(method)

@@ -2,10 +2,12 @@ import { isIP } from 'node:net'
 import type { ApiErrorCode } from '@ostler/api'
 import {
   classify,
+  withAgent,
   type Classification,
   type Exhausted,
   type Mode,
   type Outcome,
+  type PickAndReport,
   type Picked,
   type Scheduler,
   type Settlement,
@@ -80,19 +82,37 @@ export async function fetchTarget(
   let hop: Hop = { target: parse(parts.guard, asked.url), method, headers, body }
   let last: Picked | null = null
   let attempts = 0
-  for (let hops = 0; ; hops++) {
-    const done = await fetchHop(parts, asked, hop, last, deadlineMs, signal)
-    attempts += done.attempts
-    last = done.fetched.picked
-    // Where a target sends whom it turns away is no answer, and would only cost another agent.
-    const isFollowed = asked.redirect === 'follow' && !isBlocked(done.fetched)
-    const next = isFollowed ? nextHop(hop, done.fetched.answer) : null
-    if (next === null) return { ...done.fetched, attempts, url: hop.target.url }
-    if (hops === MOST_HOPS) {
-      throw new ApiError('BAD_GATEWAY', `the target redirected more than ${MOST_HOPS} times`)
+  let redirects = 0
+  try {
+    for (;;) {
+      const done = await fetchHop(parts, asked, hop, last, deadlineMs, signal)
+      attempts += done.attempts
+      last = done.fetched.picked
+      // Where a target sends whom it turns away is no answer, and would only cost another agent.
+      const isFollowed =
+        asked.redirect === 'follow' && !isBlocked(done.fetched.classification.outcome)
+      const next = isFollowed ? nextHop(hop, done.fetched.answer) : null
+      if (next === null) return { ...done.fetched, attempts, url: hop.target.url }
+      redirects++
+      if (redirects > MOST_HOPS) {
+        throw new ApiError('BAD_GATEWAY', `the target redirected more than ${MOST_HOPS} times`)
+      }
+      hop = { ...next, target: parse(parts.guard, next.target) }
     }
-    hop = { ...next, target: parse(parts.guard, next.target) }
+  } catch (error) {
+    throw redirects === 0 ? error : afterRedirects(apiErrorOf(error), redirects)
   }
+}
+
+/** A failure on the way that a target has shown. What it asked for first was answered: `details.redirects` says so. */
+function afterRedirects(error: ApiError, redirects: number): ApiError {
+  const { message, retryAfterMs, cause } = error
+  const details = { ...error.details, redirects }
+  if (error.code === 'INVALID_TARGET_URL') {
+    const told = `the target redirected to what is not fetched: ${message}`
+    return new ApiError('BAD_GATEWAY', told, { details: { by: 'target', ...details }, cause })
+  }
+  return new ApiError(error.code, message, { details, retryAfterMs, cause })
 }
 
 async function fetchHop(
@@ -125,7 +145,7 @@ async function fetchHop(
         signal,
         maxBodyBytes: parts.maxResponseBytes,
       })
-      return { answer, classification: judged(parts, asks.url, answer), picked }
+      return { answer, classification: judged(parts, answer), picked }
     }
     const wish = {
       url: asks.url,
@@ -133,12 +153,9 @@ async function fetchHop(
       ...(asked.geo !== null && { geo: asked.geo }),
       deadlineMs: deadlineMs + LEASE_GRACE_MS,
     }
+    const through = last === null ? scheduler : preferring(scheduler, last.agent.id)
     const options = { attempts: asked.attempts, outcomeOf }
-    const again = last === null ? wish : { ...wish, pin: [last.agent.id] }
-    let result = await scheduler.withAgent(again, send, options)
-    if (result.kind === 'exhausted' && last !== null) {
-      result = await scheduler.withAgent(wish, send, options)
-    }
+    const result = await withAgent(through, wish, send, options)
     if (result.kind === 'exhausted') throw exhausted(result.exhausted, asks.host, parts.nowMs())
     return { fetched: result.value, attempts: result.tried.length }
   } catch (error) {
@@ -146,18 +163,29 @@ async function fetchHop(
   }
 }
 
+/** Picks an agent first where that one may be, such as the one of the hop before. */
+function preferring(scheduler: PickAndReport, agentId: string): PickAndReport {
+  let isFirst = true
+  return {
+    async pick(request) {
+      if (!isFirst) return scheduler.pick(request)
+      isFirst = false
+      const preferred = await scheduler.pick({ ...request, pin: [agentId] })
+      return preferred.kind === 'picked' ? preferred : scheduler.pick(request)
+    },
+    report: (lease, outcome) => scheduler.report(lease, outcome),
+  }
+}
+
 function timed(signal: AbortSignal, timeoutMs: number): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
 }
 
-function judged(
-  parts: FetchParts,
-  url: string,
-  { status, headers, body }: DispatchAnswer,
-): Classification {
+/** Not by its URL: who asks chose it, and must not have agents excluded by it. Where a target sends stands in `location`. */
+function judged(parts: FetchParts, { status, headers, body }: DispatchAnswer): Classification {
   const { rules } = parts
   const options = { nowMs: parts.nowMs(), ...(rules !== null && { rules }) }
-  return classify({ status, headers, body, url }, options)
+  return classify({ status, headers, body }, options)
 }
 
 /** What is reported of a dispatch. What the agent did wrong is charged to the agent, wherever it happened. */
@@ -187,9 +215,14 @@ export function outcomeOfFailure(error: unknown): Outcome {
   }
 }
 
-/** Whether a target may have done what it was asked for, though its answer did not come. A gateway that closes amid is as one that crashes. */
+/**
+ * Whether a target may have done what it was asked for, though its answer did not come: it has where it sent elsewhere, and what failed
+ * was there. A gateway that closes amid is as one that crashes.
+ */
 export function mayBeDone(error: unknown): boolean {
-  const failure = error instanceof ApiError ? error.cause : null
+  if (!(error instanceof ApiError)) return false
+  if (error.details['redirects'] !== undefined) return true
+  const failure = error.cause
   if (!(failure instanceof DispatchFailure)) return false
   switch (failure.kind) {
     case 'target':

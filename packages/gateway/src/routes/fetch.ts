@@ -106,7 +106,7 @@ async function counted(
     const fetched = await fetchTarget(house, asked, signal)
     const { outcome } = fetched.classification
     house.metrics.outcomes.inc({ protocol: 'http', outcome: outcome.kind })
-    const result = isBlocked(fetched) ? 'blocked' : 'ok'
+    const result = isBlocked(outcome) ? 'blocked' : 'ok'
     house.counters.add(id, 'http', result, fetched.picked.lease.domain, house.nowMs())
     return fetched
   } catch (error) {

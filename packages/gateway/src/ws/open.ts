@@ -12,6 +12,7 @@ import {
 import type { WebSocket } from 'ws'
 import { readEndpoint } from '../agents/endpoint.ts'
 import { openTunnel } from '../agents/tunnel.ts'
+import { isBlocked } from '../fetch/answer.ts'
 import { exhausted, outcomeOfFailure } from '../fetch/run.ts'
 import type { CheckedTarget, Guard } from '../target/guard.ts'
 import { SocketFailure } from './failure.ts'
@@ -70,7 +71,7 @@ export async function openTarget(
   const dispatch = async (_agent: unknown, _lease: unknown, picked: Picked): Promise<Answered> => {
     const answer = await dispatchTo(parts, picked, { ...asked, target }, signal)
     if (answer.kind === 'open') kept = answer.socket
-    return { ...answer, picked, classification: judged(parts, asked, answer) }
+    return { ...answer, picked, classification: judged(parts, answer) }
   }
   try {
     const result = await scheduler.withAgent(wish, dispatch, { outcomeOf })
@@ -108,15 +109,12 @@ async function dispatchTo(
   return openSocket(connection, asked, { maxMessageBytes, timeoutMs }, signal)
 }
 
-function judged(
-  { rules, nowMs }: OpenParts,
-  { target }: AskedSocket,
-  answer: HandshakeAnswer,
-): Classification | null {
+/** Not by its URL, which the caller chose. */
+function judged({ rules, nowMs }: OpenParts, answer: HandshakeAnswer): Classification | null {
   if (answer.kind === 'open') return null
   const { status, headers, body } = answer
   const options = { nowMs: nowMs(), ...(rules !== null && { rules }) }
-  return classify({ status, headers, body, url: target.url }, options)
+  return classify({ status, headers, body }, options)
 }
 
 function outcomeOf(settled: Settlement<Answered>): Outcome {
@@ -125,15 +123,12 @@ function outcomeOf(settled: Settlement<Answered>): Outcome {
   return classification === null ? { kind: 'ok' } : classification.outcome
 }
 
-/** Outcomes that keep the agent from this domain for a while. */
-const TURNED_AWAY: readonly string[] = ['rate_limited', 'challenged', 'blocked']
-
 function refusal({
   status,
   classification,
 }: Answered & { readonly kind: 'refused' }): SocketFailure {
   const { outcome, vendor, evidence } = classification as Classification
-  const blocked = TURNED_AWAY.includes(outcome.kind)
+  const blocked = isBlocked(outcome)
   const details = {
     by: 'target',
     reason: 'refused',
