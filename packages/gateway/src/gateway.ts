@@ -148,6 +148,7 @@ async function appOf(house: House): Promise<Routes> {
     amqpRoutes(app, house)
   })
   await app.ready()
+  app.server.maxConnections = house.options.maxConnections
   return app
 }
 

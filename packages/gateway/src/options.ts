@@ -1,6 +1,9 @@
 import {
+  classify,
   expectInteger,
   memoryStore,
+  OstlerError,
+  shown,
   systemClock,
   throwIfAny,
   unknownField,
@@ -63,6 +66,8 @@ export interface GatewayOptions {
   readonly maxResponseBytes?: number
   /** Requests to targets under way at once; more are refused with 503. Default 10,000. */
   readonly maxInFlight?: number
+  /** Connections of callers at once; more are closed as they come. Default 20,000. */
+  readonly maxConnections?: number
   /** How long `close` waits for requests under way, in ms. Default 10_000. */
   readonly drainMs?: number
   /** How long the reader of a stream of events may take for what waits for him, about 1 MiB at most, in ms. Default 30_000. */
@@ -102,6 +107,7 @@ const NAMES: Readonly<Record<keyof GatewayOptions, true>> = {
   maxRequestBytes: true,
   maxResponseBytes: true,
   maxInFlight: true,
+  maxConnections: true,
   drainMs: true,
   slowReaderMs: true,
   trustProxy: true,
@@ -136,6 +142,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     maxRequestBytes: options.maxRequestBytes ?? MIB,
     maxResponseBytes: options.maxResponseBytes ?? 10 * MIB,
     maxInFlight: options.maxInFlight ?? 10_000,
+    maxConnections: options.maxConnections ?? 20_000,
     drainMs: options.drainMs ?? 10_000,
     slowReaderMs: options.slowReaderMs ?? 30_000,
     trustProxy: options.trustProxy ?? [],
@@ -143,12 +150,37 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     log: options.log ?? 'info',
     logTo: options.logTo ?? null,
   }
-  const { maxRequestBytes, maxResponseBytes, maxInFlight, drainMs, slowReaderMs } = resolved
+  checkBounds(resolved, problems)
+  checkRules(resolved.rules, problems)
+  const { resolveAt } = resolved
+  if (resolveAt !== 'gateway' && resolveAt !== 'agent') {
+    problems.push({
+      path: 'resolveAt',
+      message: `must be 'gateway' or 'agent', got ${shown(resolveAt)}`,
+    })
+  }
+  throwIfAny('INVALID_OPTIONS', problems)
+  return resolved
+}
+
+function checkBounds(resolved: ResolvedGatewayOptions, problems: Problem[]): void {
+  const { maxRequestBytes, maxResponseBytes, maxInFlight, maxConnections } = resolved
+  const { drainMs, slowReaderMs } = resolved
   expectInteger(problems, 'maxRequestBytes', maxRequestBytes, 1024, 256 * MIB)
   expectInteger(problems, 'maxResponseBytes', maxResponseBytes, 1024, 256 * MIB)
   expectInteger(problems, 'maxInFlight', maxInFlight, 1, 1_000_000)
+  expectInteger(problems, 'maxConnections', maxConnections, 1, 1_000_000)
   expectInteger(problems, 'drainMs', drainMs, 0, 600_000)
   expectInteger(problems, 'slowReaderMs', slowReaderMs, 100, 600_000)
-  throwIfAny('INVALID_OPTIONS', problems)
-  return resolved
+}
+
+/** Rules are compiled when they are first used: a bad one must not wait for the first request. */
+function checkRules(rules: readonly VendorRule[] | null, problems: Problem[]): void {
+  if (rules === null) return
+  try {
+    classify({ status: 200 }, { rules })
+  } catch (error) {
+    if (!(error instanceof OstlerError)) throw error
+    problems.push(...error.problems)
+  }
 }
