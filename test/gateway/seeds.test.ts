@@ -287,6 +287,7 @@ test('Missing target URL', async () => {
     await rig.ask('/fetch', { body: {} }),
     await rig.ask('/fetch', { method: 'POST' }),
     await rig.ask('/fetch?url='),
+    await rig.ask('/debug/pick'),
   ]) {
     expectError(answer, 400, 'MISSING_TARGET_URL')
   }

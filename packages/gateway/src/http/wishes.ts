@@ -10,6 +10,28 @@ export const session = Type.Optional(
 export const attempts = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: 10, default: 1, description }))
 
+/** Headers that say the same. */
+export const wishHeaders = {
+  'x-geo': Type.Optional(
+    Type.String({
+      description: 'Where from: DE, DE,AT, US-CA, 48.21,16.37, EU; ;strict ;radius=500 -GB',
+    }),
+  ),
+  'x-session': Type.Optional(
+    Type.String({ description: 'Requests of one session keep their agent' }),
+  ),
+}
+
+/** Of what is done once under its key. */
+export const onceHeaders = {
+  'idempotency-key': Type.Optional(
+    Type.String({
+      maxLength: 255,
+      description: 'Whoever asks again under it within a day is given the first answer',
+    }),
+  ),
+}
+
 /** In seconds. */
 export const timeout = (description: string) =>
   Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 300, default: 30, description }))

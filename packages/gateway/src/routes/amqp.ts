@@ -9,6 +9,7 @@ import { throwIfDenied } from '../http/admission.ts'
 import { ApiError } from '../http/api-error.ts'
 import type { KeptAnswer } from '../http/idempotency.ts'
 import { answerOnce } from '../http/once.ts'
+import { onceHeaders, wishHeaders } from '../http/wishes.ts'
 import type { Caller, House, Routes } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { errorAnswers } from './error-answers.ts'
@@ -36,6 +37,7 @@ export function amqpRoutes(app: Routes, house: House): void {
       schema: {
         summary: 'Publish a message, and wait for what becomes of it',
         body: PublishBody,
+        headers: Type.Object({ ...wishHeaders, ...onceHeaders }),
         response: { 200: PublishAnswer, ...errorAnswers },
       },
     },
@@ -64,6 +66,7 @@ function consumeRoute(app: Routes, house: House, parts: BrokerParts, streams: St
         summary:
           'Stream the messages of a queue, as server-sent events: ready, message, error, end',
         body: ConsumeBody,
+        headers: Type.Object(wishHeaders),
         response: {
           200: {
             description: 'ready, message, error and end events; comments while there is nothing',

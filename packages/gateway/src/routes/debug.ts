@@ -1,9 +1,10 @@
 import { Type } from 'typebox'
+import { ApiError } from '../http/api-error.ts'
 import type { House, Routes } from '../house.ts'
 import { errorAnswers } from './error-answers.ts'
 
 const PickQuery = Type.Object({
-  url: Type.String({ minLength: 1, maxLength: 8192 }),
+  url: Type.Optional(Type.String({ maxLength: 8192, description: 'The target' })),
   geo: Type.Optional(Type.String({ maxLength: 256 })),
   session: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
 })
@@ -25,6 +26,9 @@ export function debugRoutes(app: Routes, { scheduler, guard }: House): void {
     },
     async (request) => {
       const { url, geo, session } = request.query
+      if (url === undefined || url === '') {
+        throw new ApiError('MISSING_TARGET_URL', 'no target: give ?url=')
+      }
       const explained = await scheduler.explain({
         url: guard.parse(url).url,
         ...(geo !== undefined && { geo }),

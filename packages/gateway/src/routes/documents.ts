@@ -11,7 +11,9 @@ export async function documentRoutes(app: Routes): Promise<void> {
       info: {
         title: 'Ostler gateway',
         version: '1',
-        description: `Fetches targets through the right agent. Limits are told as in ${RATE_LIMIT_DRAFT}.`,
+        description:
+          'Fetches targets through the right agent. Every answer has X-Request-Id; those that are counted have X-RateLimit-Limit, ' +
+          `X-RateLimit-Remaining and X-RateLimit-Reset, and RateLimit and RateLimit-Policy as in ${RATE_LIMIT_DRAFT}.`,
       },
       components: {
         securitySchemes: {

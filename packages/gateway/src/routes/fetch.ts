@@ -7,21 +7,15 @@ import { FetchAnswer, FetchBody, FetchQuery } from '../fetch/schema.ts'
 import { ApiError } from '../http/api-error.ts'
 import type { KeptAnswer } from '../http/idempotency.ts'
 import { answerOnce, sendAnswer } from '../http/once.ts'
+import { onceHeaders, wishHeaders } from '../http/wishes.ts'
 import type { ApiKey } from '../keys/key.ts'
 import type { Caller, House, Routes } from '../house.ts'
 import { errorAnswers } from './error-answers.ts'
 
-const TargetHeaders = Type.Object({
+const targetHeaders = {
   'x-target-url': Type.Optional(Type.String({ description: 'The target' })),
-  'x-geo': Type.Optional(
-    Type.String({
-      description: 'Where from: DE, DE,AT, US-CA, 48.21,16.37, EU; ;strict ;radius=500 -GB',
-    }),
-  ),
-  'x-session': Type.Optional(
-    Type.String({ description: 'Requests of one session keep their agent' }),
-  ),
-})
+  ...wishHeaders,
+}
 
 /** `POST /fetch` and `GET /fetch`: a target, through the right agent. */
 export function fetchRoutes(app: Routes, house: House): void {
@@ -34,7 +28,7 @@ export function fetchRoutes(app: Routes, house: House): void {
       schema: {
         summary: 'Fetch a target',
         querystring: FetchQuery,
-        headers: TargetHeaders,
+        headers: Type.Object(targetHeaders),
         response,
       },
     },
@@ -56,10 +50,7 @@ export function fetchRoutes(app: Routes, house: House): void {
         summary: 'Fetch a target, by any method',
         body: FetchBody,
         querystring: Type.Object({ url: Type.Optional(Type.String({ maxLength: 8192 })) }),
-        headers: Type.Intersect([
-          TargetHeaders,
-          Type.Object({ 'idempotency-key': Type.Optional(Type.String({ maxLength: 255 })) }),
-        ]),
+        headers: Type.Object({ ...targetHeaders, ...onceHeaders }),
         response,
       },
     },

@@ -76,7 +76,16 @@ function healthRoute(app: Routes, house: House): void {
         summary: "How a domain's agents stand; as text/event-stream: each time that changes",
         params: Type.Object({ domain: Type.String({ minLength: 1, maxLength: 253 }) }),
         querystring: Page,
-        response: { 200: HealthAnswer, ...errorAnswers },
+        response: {
+          200: {
+            description: 'As it stands; or health events, the first at once, each of the same form',
+            content: {
+              'application/json': { schema: HealthAnswer },
+              'text/event-stream': { schema: Type.String() },
+            },
+          },
+          ...errorAnswers,
+        },
       },
     },
     async (request, reply) => {

@@ -46,7 +46,13 @@ export function operationRoutes(app: Routes, house: House): void {
       config: { access: 'open' },
       schema: {
         summary: 'For Prometheus: from this machine, or with a key of the scope admin',
-        response: { 200: Type.String(), ...errorAnswers },
+        response: {
+          200: {
+            description: "Prometheus' text format",
+            content: { 'text/plain': { schema: Type.String() } },
+          },
+          ...errorAnswers,
+        },
       },
     },
     async (request, reply) => {
