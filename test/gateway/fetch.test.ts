@@ -368,7 +368,9 @@ test('a circle of redirects ends', async () => {
 // ---- leaving and closing --------------------------------------------------------------------
 
 test('a caller who goes away frees the agent, and nothing is held against it', async () => {
-  const rig = await startRig({ agents: [], maxInFlight: 1 })
+  const lines: string[] = []
+  const logTo = { write: (line: string) => void lines.push(line) }
+  const rig = await startRig({ agents: [], maxInFlight: 1, log: 'warn', logTo })
   const { startAgents } = await import('./rig/agents.ts')
   const [{ asked: _asked, ...agent }] = await startAgents(1)
   await rig.gateway.scheduler.agents.upsert([{ ...agent, maxConcurrency: 1 }])
@@ -386,6 +388,7 @@ test('a caller who goes away frees the agent, and nothing is held against it', a
   expect(counts).toEqual({ available: 1, limited: 0, unavailable: 0 })
   // Who left is no failure of ours.
   expect((await rig.ask('/usage')).json).toMatchObject({ total: 1, ok: 1, failed: 0 })
+  expect(lines).toEqual([])
 })
 
 test('closing waits for requests under way, and takes no more', async () => {
@@ -532,6 +535,15 @@ test('metrics count requests by route, and what fetches came to', async () => {
   ]) {
     expect(text).toContain(line)
   }
+})
+
+test('what is wrong with an agent is told by the fields of the request', async () => {
+  const rig = await startRig()
+  const body = { country: 'ZZZ', weight: -1 }
+  const answer = await rig.ask('/network/agents/x', { method: 'PUT', body })
+  expect([answer.status, errorOf(answer).code]).toEqual([422, 'VALIDATION_ERROR'])
+  const fields = errorOf(answer).details['fields'] as { path: string }[]
+  expect(fields.map(({ path }) => path)).toEqual(['body.country', 'body.weight'])
 })
 
 test('agents come and go while the gateway runs, and how they are reached is not told', async () => {

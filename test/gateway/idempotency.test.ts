@@ -115,6 +115,10 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     expect([first.status, errorOf(first).code]).toEqual([502, 'BAD_GATEWAY'])
     const second = await rig.fetch('/cut', order, once)
     expect([second.status, second.text, replayed(second)]).toEqual([502, first.text, 'true'])
+    const accept = { ...once.headers, accept: 'application/problem+json' }
+    const third = await rig.fetch('/cut', order, { headers: accept })
+    expect(third.json).toMatchObject({ status: 502, code: 'BAD_GATEWAY' })
+    expect(third.json.requestId).toBe(first.json.meta.requestId)
     expect(rig.target.visits).toHaveLength(1)
   })
 

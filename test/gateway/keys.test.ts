@@ -175,11 +175,13 @@ test('metrics are for this machine, or for a key of the scope admin', async () =
 test('guesses at the key of metrics are counted', async () => {
   const rig = await startRig({ trustProxy: ['127.0.0.1'] })
   const headers = { 'x-forwarded-for': '198.51.100.7' }
-  const statuses = []
+  const answers = []
   for (let i = 0; i < 11; i++) {
-    statuses.push((await rig.ask('/metrics', { key: makeKey().key, headers })).status)
+    const answer = await rig.ask('/metrics', { key: makeKey().key, headers })
+    answers.push([answer.status, answer.headers.get('x-ratelimit-remaining')])
   }
-  expect(statuses).toEqual([...Array.from({ length: 10 }, () => 403), 429])
+  const counted = Array.from({ length: 10 }, (_, i) => [403, String(9 - i)])
+  expect(answers).toEqual([...counted, [429, '0']])
 })
 
 // Two programs at once: they run what is built.

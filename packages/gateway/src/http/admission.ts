@@ -51,7 +51,7 @@ export class Admission {
     app.addHook('onRequest', async (request, reply) => {
       const access = request.routeOptions.config.access ?? 'public'
       if (access === 'open') return
-      if (access === 'public') await this.#countAddress(request, reply)
+      if (access === 'public') await this.countAddress(request, reply)
       else await this.#enter(request, reply, access.scope)
     })
   }
@@ -72,6 +72,15 @@ export class Admission {
     reply.headers(rateHeaders({ ...tightest, atMs, allowed: true, retryAfterMs: 0 }, policies))
   }
 
+  /** Counts a request by its address, and says so in its answer. @throws ApiError RATE_LIMITED */
+  async countAddress(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const key = callerOf(request.ip)
+    const decision = await this.#scheduler.admit({ key, tier: UNAUTHENTICATED })
+    request.decision = decision
+    reply.headers(rateHeaders(decision, this.#policies(UNAUTHENTICATED)))
+    throwIfDenied(request)
+  }
+
   /** Counts a caller whose key was refused, by his address: so that keys can't be guessed. @throws ApiError RATE_LIMITED */
   async countRefused(address: string): Promise<Decision> {
     const key = callerOf(address)
@@ -85,7 +94,7 @@ export class Admission {
     try {
       key = keyOf(request, this.#options.keys)
     } catch (error) {
-      await this.#countAddress(request, reply)
+      await this.countAddress(request, reply)
       throw error
     }
     request.apiKey = key
@@ -94,14 +103,6 @@ export class Admission {
     reply.headers(rateHeaders(decision, this.#policies(key.tier)))
     if (!mayBeRepeat(request)) throwIfDenied(request)
     checkScope(key, scope)
-  }
-
-  async #countAddress(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const key = callerOf(request.ip)
-    const decision = await this.#scheduler.admit({ key, tier: UNAUTHENTICATED })
-    request.decision = decision
-    reply.headers(rateHeaders(decision, this.#policies(UNAUTHENTICATED)))
-    throwIfDenied(request)
   }
 
   #policies(tier: string): readonly Policy[] {

@@ -30,7 +30,6 @@ const CORE: Readonly<Partial<Record<ErrorCode, ApiErrorCode>>> = {
   INVALID_TARGET: 'INVALID_TARGET_URL',
   INVALID_REQUEST: 'BAD_REQUEST',
   INVALID_KEY: 'BAD_REQUEST',
-  INVALID_AGENT: 'VALIDATION_ERROR',
   UNKNOWN_AGENT: 'NOT_FOUND',
   FLEET_FULL: 'CONFLICT',
   STORE_FULL: 'STORE_UNAVAILABLE',
@@ -71,13 +70,23 @@ export function answerFrameworkError(
 }
 
 function sendError(reply: FastifyReply, request: FastifyRequest, error: ApiError): FastifyReply {
-  if (error.status >= 500)
+  // Who has hung up was not failed.
+  if (error.status >= 500 && !reply.raw.destroyed)
     request.log.warn({ err: error.cause ?? error, code: error.code }, 'failed')
   const envelope = envelopeOf(error, request.id)
   if (error.retryAfterMs !== null) {
     reply.header(HEADERS.retryAfter, String(Math.max(1, secondsFrom(error.retryAfterMs))))
   }
-  reply.code(error.status).header('cache-control', 'no-store')
+  return sendEnvelope(reply, request, envelope)
+}
+
+/** Sends an error in the form that its caller asks for. */
+export function sendEnvelope(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  envelope: ErrorEnvelope,
+): FastifyReply {
+  reply.code(ERRORS[envelope.error.code].status).header('cache-control', 'no-store')
   if (!wantsProblem(request.headers.accept)) return reply.send(envelope)
   return reply.type(PROBLEM_TYPE).send(JSON.stringify(problemOf(envelope)))
 }

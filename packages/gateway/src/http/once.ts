@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
-import { HEADERS } from '@ostler/api'
+import { HEADERS, type ErrorEnvelope } from '@ostler/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller, House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { throwIfDenied } from './admission.ts'
-import { apiErrorOf, envelopeOf } from './error-handler.ts'
+import { apiErrorOf, envelopeOf, sendEnvelope } from './error-handler.ts'
 import { idempotencyKeyOf, type KeptAnswer, type Operation } from './idempotency.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -42,7 +42,9 @@ export async function answerOnce(
   if (begun.kind === 'replayed') {
     await house.admission.uncount(request, reply)
     reply.header(HEADERS.idempotentReplayed, 'true')
-    return sendAnswer(reply, begun.answer)
+    const { status, body } = begun.answer
+    if (status < 400) return sendAnswer(reply, begun.answer)
+    return sendEnvelope(reply, request, JSON.parse(body) as ErrorEnvelope)
   }
   const { operation } = begun
   let answer: KeptAnswer

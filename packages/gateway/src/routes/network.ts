@@ -1,5 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Agent, DomainHealth, Page as CorePage, StoredAgent } from '@ostler/core'
+import type { FieldProblem } from '@ostler/api'
+import {
+  OstlerError,
+  type Agent,
+  type DomainHealth,
+  type Page as CorePage,
+  type StoredAgent,
+} from '@ostler/core'
 import type { FastifyReply } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { readEndpoint } from '../agents/endpoint.ts'
@@ -189,7 +196,11 @@ function changeRoutes(app: Routes, { scheduler }: House): void {
       const { id } = request.params
       const agent = { id, ...request.body }
       if (agent.url !== undefined) checkEndpoint(agent.url)
-      await scheduler.agents.upsert([agent])
+      try {
+        await scheduler.agents.upsert([agent])
+      } catch (error) {
+        throw invalidAgent(error)
+      }
       return withoutUrl(scheduler.agents.get(id) ?? agent)
     },
   )
@@ -212,6 +223,17 @@ function changeRoutes(app: Routes, { scheduler }: House): void {
       return reply.code(204).send(null)
     },
   )
+}
+
+/** What is wrong with an agent, by the fields of the request that it came in; other errors as they are. */
+function invalidAgent(error: unknown): unknown {
+  if (!(error instanceof OstlerError) || error.code !== 'INVALID_AGENT') return error
+  const fields = error.problems.map(({ path, message }): FieldProblem => {
+    const field = path.replace('[0].', '')
+    return { path: field === 'id' ? 'params.id' : `body.${field}`, message }
+  })
+  const listed = fields.map(({ path, message }) => `${path} ${message}`).join('; ')
+  return new ApiError('VALIDATION_ERROR', listed, { details: { fields }, cause: error })
 }
 
 /** @throws ApiError VALIDATION_ERROR; the url is not shown, it may hold credentials */

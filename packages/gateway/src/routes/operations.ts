@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import ipaddr from 'ipaddr.js'
 import { Type } from 'typebox'
 import { checkScope, keyOf } from '../http/auth.ts'
@@ -56,18 +56,18 @@ export function operationRoutes(app: Routes, house: House): void {
       },
     },
     async (request, reply) => {
-      if (!isLoopback(request.ip)) await checkAdmin(request)
+      if (!isLoopback(request.ip)) await checkAdmin(request, reply)
       const { registry } = metrics
       return reply.type(registry.contentType).send(await registry.metrics())
     },
   )
 
   /** Who is refused is counted, as everywhere: keys are not to be guessed. */
-  async function checkAdmin(request: FastifyRequest): Promise<void> {
+  async function checkAdmin(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       checkScope(keyOf(request, options.keys), 'admin')
     } catch (error) {
-      await admission.countRefused(request.ip)
+      await admission.countAddress(request, reply)
       throw error
     }
   }
