@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { brotliCompressSync, deflateSync } from 'node:zlib'
+import { memoryStore } from '@ostler/core'
 import { expect, test } from 'vitest'
 import { until } from '../servers/until.ts'
 import { closing } from './rig/closing.ts'
@@ -535,6 +536,19 @@ test('metrics count requests by route, and what fetches came to', async () => {
   ]) {
     expect(text).toContain(line)
   }
+})
+
+test('agents that another gateway put are listed, counted and removed before anything is fetched', async () => {
+  const store = memoryStore()
+  const one = await startRig({ store, agents: 1 })
+  const other = await startRig({ store, agents: [] })
+  expect((await other.ask('/readyz')).json.agents).toBe(1)
+  await one.ask('/network/agents/x', { method: 'PUT', body: { country: 'PT' } })
+  const listed = (await other.ask('/network/agents')).json
+  expect(listed.agents.map(({ id }: { id: string }) => id).sort()).toEqual(['a1', 'x'])
+  await one.ask('/network/agents/y', { method: 'PUT', body: { country: 'PT' } })
+  expect((await other.ask('/network/agents/y', { method: 'DELETE' })).status).toBe(204)
+  expect((await one.ask('/network/agents')).json.total).toBe(2)
 })
 
 test('what is wrong with an agent is told by the fields of the request', async () => {

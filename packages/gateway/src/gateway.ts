@@ -20,7 +20,7 @@ import { amqpRoutes } from './routes/amqp.ts'
 import { debugRoutes } from './routes/debug.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { fetchRoutes } from './routes/fetch.ts'
-import { networkRoutes } from './routes/network.ts'
+import { networkRoutes, refreshedAgents } from './routes/network.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { createGuard } from './target/guard.ts'
@@ -46,7 +46,7 @@ export interface Gateway {
   readonly scheduler: Scheduler<Mode>
   /** Begins to listen; resolves with the address, such as `http://127.0.0.1:8080`. */
   listen(address: { readonly port: number; readonly host?: string }): Promise<string>
-  /** Takes no more requests, waits for those under way (`drainMs` at most), and ends. The store stays open. */
+  /** Takes no more requests, waits for those under way (`drainMs` at most), and ends. The store is closed. */
   close(): Promise<void>
 }
 
@@ -59,6 +59,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { store, tiers, clock, agents, drainMs } = resolved
   const scheduler = new Scheduler({ ...resolved.scheduler, store, tiers, clock })
   if (agents.length > 0) await scheduler.agents.upsert(agents)
+  else await refreshedAgents(scheduler)
   const house = houseOf(resolved, scheduler)
   const app = await appOf(house)
   return {

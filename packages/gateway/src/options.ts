@@ -42,7 +42,7 @@ export const DEFAULT_TIERS: Readonly<Record<string, Tier>> = Object.freeze({
 /** What a gateway is made of. Everything has a default but the keys. */
 export interface GatewayOptions {
   readonly keys: KeyRing
-  /** Default: in memory. It is left open by `close`. */
+  /** Default: in memory. It is the scheduler's from now on, and closed with the gateway. */
   readonly store?: Store<Mode>
   /** Agents to begin with; others come by the admin routes, or from the store. */
   readonly agents?: readonly Agent[]

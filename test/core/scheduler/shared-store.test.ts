@@ -44,6 +44,15 @@ describe('two schedulers on one store', () => {
     expect(one.health('shop.example')).toEqual(two.health('shop.example'))
   })
 
+  test('know the agents that the other put once they have caught up', () => {
+    expect(two.agents.size).toBe(0)
+    two.agents.refresh()
+    expect([...two.agents.values()].map(({ id }) => id).sort()).toEqual(['a', 'b', 'c'])
+    one.agents.remove(['b'])
+    two.agents.refresh()
+    expect(two.agents.get('b')).toBeUndefined()
+  })
+
   test('take the report of the other’s lease', () => {
     const { lease } = picked(one, { pin: ['a'] })
     expect(two.report(structuredClone(lease), { kind: 'blocked' }).kind).toBe('applied')

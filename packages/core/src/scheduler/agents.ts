@@ -92,6 +92,14 @@ export class Agents<M extends Mode> {
     }
   }
 
+  /**
+   * Catches up with what other processes have put into the store, and taken out of it. Picks do so by themselves: this is for who looks
+   * at the fleet before the first, or between two. @throws OstlerError STORE_UNAVAILABLE
+   */
+  refresh(): Result<M, void> {
+    return this.#follow() as Result<M, void>
+  }
+
   /** Takes agents out at once; their leases may still be reported. Unknown ids are passed over. */
   remove(ids: readonly string[]): Result<M, void> {
     const checked = checkedIds(ids)

@@ -30,10 +30,16 @@ export async function startDemo(
     agents: agents.agents,
     allowTargets: ['127.0.0.1/32'],
   })
+  const ids = agents.agents.map(({ id }) => id)
   const close = async (): Promise<void> => {
-    await gateway.close()
-    await agents.close()
-    await targets.close()
+    try {
+      // They end with this process, and must not stay in a store that outlives it.
+      await gateway.scheduler.agents.remove(ids)
+    } finally {
+      await gateway.close()
+      await agents.close()
+      await targets.close()
+    }
   }
   return { gateway, key, targetUrl: targets.url, close }
 }

@@ -4,7 +4,9 @@ import {
   OstlerError,
   type Agent,
   type DomainHealth,
+  type Mode,
   type Page as CorePage,
+  type Scheduler,
   type StoredAgent,
 } from '@ostler/core'
 import type { FastifyReply } from 'fastify'
@@ -164,8 +166,9 @@ function agentsRoute(app: Routes, { scheduler }: House): void {
         },
       },
     },
-    (request) => {
+    async (request) => {
       const { offset = 0, limit = 100 } = request.query
+      await refreshedAgents(scheduler)
       const agents: Shown[] = []
       let at = 0
       for (const agent of scheduler.agents.values()) {
@@ -216,6 +219,7 @@ function changeRoutes(app: Routes, { scheduler }: House): void {
     },
     async (request, reply) => {
       const { id } = request.params
+      await refreshedAgents(scheduler)
       if (scheduler.agents.get(id) === undefined) {
         throw new ApiError('NOT_FOUND', `there is no agent ${JSON.stringify(id)}`)
       }
@@ -223,6 +227,15 @@ function changeRoutes(app: Routes, { scheduler }: House): void {
       return reply.code(204).send(null)
     },
   )
+}
+
+/** Catches up with what other gateways did to the fleet. While the store is out of reach it stays as it was known. */
+export async function refreshedAgents({ agents }: Scheduler<Mode>): Promise<void> {
+  try {
+    await agents.refresh()
+  } catch (error) {
+    if (!(error instanceof OstlerError) || error.code !== 'STORE_UNAVAILABLE') throw error
+  }
 }
 
 /** What is wrong with an agent, by the fields of the request that it came in; other errors as they are. */
