@@ -454,6 +454,14 @@ test('changes of health are streamed, and the stream ends with the gateway', asy
   expect(performance.now() - startMs).toBeLessThan(3000)
 })
 
+test('who asks for the head of a stream is not kept waiting for its end', async () => {
+  const rig = await startRig()
+  const headers = { accept: 'text/event-stream' }
+  const path = '/network/health/shop.example'
+  const signal = AbortSignal.timeout(5000)
+  expect((await rig.ask(path, { method: 'HEAD', headers, signal })).status).toBe(200)
+})
+
 test('a key has as many streams at once as its tier says, and a stream counts once', async () => {
   const tiers = { two: { policies: [{ name: 'two', limit: 20, windowMs: 60_000 }], permits: 2 } }
   const rig = await startRig({ tier: 'two', tiers })

@@ -1,9 +1,9 @@
 import { HEADERS, type AmqpProperties, type FieldProblem } from '@ostler/api'
 import { bytesOf, headerOf } from '../fetch/request.ts'
 import { ApiError } from '../http/api-error.ts'
+import { DEFAULT_TIMEOUT_S } from '../http/wishes.ts'
 import type { ConsumeBody, PublishBody } from './schema.ts'
 
-const DEFAULT_TIMEOUT_S = 30
 const DEFAULT_PREFETCH = 20
 const MOST_SHORT_BYTES = 255
 const MOST_DEPTH = 16

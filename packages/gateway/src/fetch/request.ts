@@ -1,8 +1,8 @@
 import { HEADERS } from '@ostler/api'
 import { ApiError } from '../http/api-error.ts'
+import { DEFAULT_TIMEOUT_S } from '../http/wishes.ts'
 import type { FetchBody } from './schema.ts'
 
-const DEFAULT_TIMEOUT_S = 30
 /** Methods that may be sent again to another agent: RFC 9110, 9.2.2; without TRACE, which is not for targets. */
 const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']
 

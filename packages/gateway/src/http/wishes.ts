@@ -32,6 +32,10 @@ export const onceHeaders = {
   ),
 }
 
+export const DEFAULT_TIMEOUT_S = 30
+
 /** In seconds. */
 export const timeout = (description: string) =>
-  Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 300, default: 30, description }))
+  Type.Optional(
+    Type.Number({ exclusiveMinimum: 0, maximum: 300, default: DEFAULT_TIMEOUT_S, description }),
+  )

@@ -101,7 +101,9 @@ function healthRoute(app: Routes, house: House): void {
       const { domain } = request.params
       const page = request.query
       const health = await scheduler.health(domain, page)
-      if (request.headers.accept?.includes('text/event-stream') !== true) return shown(health)
+      const { accept } = request.headers
+      const isStream = accept?.includes('text/event-stream') === true && request.method !== 'HEAD'
+      if (!isStream) return shown(health)
       const lost = new AbortController()
       // A permit is only given together with a request, and this one has been counted.
       if (request.decision !== null) await scheduler.refund(request.decision)
