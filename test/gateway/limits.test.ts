@@ -138,6 +138,14 @@ test('tiers are options: one can be changed, and others added', async () => {
   expect(await statuses(rig, '198.51.100.1', 3)).toEqual([200, 200, 429])
 })
 
+test('a tier that allows nothing does not say when to come back', async () => {
+  const policies = [{ name: 'shut', limit: 0, windowMs: 60_000 }]
+  const rig = await startRig({ tier: 'shut', tiers: { shut: { policies } } })
+  const answer = await rig.ask('/usage')
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, null])
+  expect(errorOf(answer).details).toEqual({ policy: 'shut', limit: 0, retryAfterMs: null })
+})
+
 test('a tier without policies limits nothing, and tells of no limit', async () => {
   const rig = await startRig({ tier: 'trusted', tiers: { trusted: { policies: [] } } })
   for (let i = 0; i < 70; i++) {

@@ -50,20 +50,18 @@ export interface FetchParts {
 }
 
 /** What a target answered, through whom, and what that came to. */
-export interface Fetched {
-  readonly answer: DispatchAnswer
-  readonly classification: Classification
-  readonly picked: Picked
-  /** Agents asked, over all redirects. */
-  readonly attempts: number
-  /** Where redirects ended. */
-  readonly url: string
-}
-
 interface Dispatched {
   readonly answer: DispatchAnswer
   readonly classification: Classification
   readonly picked: Picked
+}
+
+/** The same of the last of all redirects. */
+export interface Fetched extends Dispatched {
+  /** Agents asked, over all redirects. */
+  readonly attempts: number
+  /** Where redirects ended. */
+  readonly url: string
 }
 
 /**

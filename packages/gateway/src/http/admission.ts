@@ -120,7 +120,9 @@ export function throwIfDenied({ decision }: Pick<FastifyRequest, 'decision'>): v
   if (decision?.allowed === false) throw limited(decision)
 }
 
-function limited({ policy, limit, retryAfterMs }: Decision): ApiError {
+/** Where nothing is ever allowed, there is nothing to wait for. */
+function limited({ policy, limit, retryAfterMs: waitMs }: Decision): ApiError {
+  const retryAfterMs = waitMs < 0 ? null : waitMs
   const message = `at most ${limit} requests are allowed in a window of ${policy}`
   const details = { policy, limit, retryAfterMs }
   return new ApiError('RATE_LIMITED', message, { details, retryAfterMs })
