@@ -167,6 +167,29 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     expect(rig.target.visits).toHaveLength(1)
   })
 
+  test('answers are kept within bounds, and what is not kept is not done twice', async () => {
+    const one = makeKey({ id: 'key_one' })
+    const other = makeKey({ id: 'key_other' })
+    // A quarter of it holds one answer of 4,000 bytes and no second one.
+    const rig = await rigOn({
+      keys: ringOf(one, other),
+      maxKeptBytes: 24_000,
+      paths: { '/page': (_, response) => void response.end('x'.repeat(4_000)) },
+    })
+    const repeated = async (key: string, name: string): Promise<unknown> => {
+      const headers = { 'idempotency-key': name }
+      expect((await rig.fetch('/page', {}, { headers, key })).status).toBe(200)
+      const repeat = await rig.fetch('/page', {}, { headers, key })
+      return errorOf(repeat)?.code ?? replayed(repeat)
+    }
+    expect(await repeated(one.key, 'first')).toBe('true')
+    expect(await repeated(one.key, 'second')).toBe('CONFLICT')
+    expect(await repeated(other.key, 'first')).toBe('true')
+    expect(rig.target.visits).toHaveLength(3)
+    rig.later(86_400_000)
+    expect(await repeated(one.key, 'third')).toBe('true')
+  })
+
   test('a repeat uses no quota, and is answered where nothing is left', async () => {
     const tiers = { two: { policies: [{ name: 'two', limit: 2, windowMs: 60_000 }] } }
     const rig = await rigOn({ tier: 'two', tiers })

@@ -102,7 +102,7 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
     store,
     scheduler,
     admission: new Admission(options, scheduler),
-    operations: new Operations(store, nowMs),
+    operations: new Operations(store, nowMs, options.maxKeptBytes),
     guard: createGuard({ allow: allowTargets }),
     dispatcher: createDispatcher({
       resolveAt,

@@ -64,6 +64,11 @@ export interface GatewayOptions {
   readonly maxRequestBytes?: number
   /** The longest body of a target's answer, decompressed, in bytes. Default 10 MiB. */
   readonly maxResponseBytes?: number
+  /**
+   * What is kept of answers for repeats under an `Idempotency-Key`, in bytes a day, a quarter of it at most for one key. Beyond that a
+   * repeat is told that the request was done, and no more. Default 256 MiB.
+   */
+  readonly maxKeptBytes?: number
   /** Requests to targets under way at once; more are refused with 503. Default 10,000. */
   readonly maxInFlight?: number
   /** Connections of callers at once; more are closed as they come. Default 20,000. */
@@ -106,6 +111,7 @@ const NAMES: Readonly<Record<keyof GatewayOptions, true>> = {
   sockets: true,
   maxRequestBytes: true,
   maxResponseBytes: true,
+  maxKeptBytes: true,
   maxInFlight: true,
   maxConnections: true,
   drainMs: true,
@@ -141,6 +147,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     sockets: resolveSocketOptions(options.sockets ?? {}, problems),
     maxRequestBytes: options.maxRequestBytes ?? MIB,
     maxResponseBytes: options.maxResponseBytes ?? 10 * MIB,
+    maxKeptBytes: options.maxKeptBytes ?? 256 * MIB,
     maxInFlight: options.maxInFlight ?? 10_000,
     maxConnections: options.maxConnections ?? 20_000,
     drainMs: options.drainMs ?? 10_000,
@@ -165,9 +172,10 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
 
 function checkBounds(resolved: ResolvedGatewayOptions, problems: Problem[]): void {
   const { maxRequestBytes, maxResponseBytes, maxInFlight, maxConnections } = resolved
-  const { drainMs, slowReaderMs } = resolved
+  const { maxKeptBytes, drainMs, slowReaderMs } = resolved
   expectInteger(problems, 'maxRequestBytes', maxRequestBytes, 1024, 256 * MIB)
   expectInteger(problems, 'maxResponseBytes', maxResponseBytes, 1024, 256 * MIB)
+  expectInteger(problems, 'maxKeptBytes', maxKeptBytes, 0, 1024 * 1024 * MIB)
   expectInteger(problems, 'maxInFlight', maxInFlight, 1, 1_000_000)
   expectInteger(problems, 'maxConnections', maxConnections, 1, 1_000_000)
   expectInteger(problems, 'drainMs', drainMs, 0, 600_000)

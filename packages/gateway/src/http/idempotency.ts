@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { HEADERS } from '@ostler/api'
 import type { Mode, Store } from '@ostler/core'
 import { ApiError } from './api-error.ts'
+import { KeptBytes } from './kept-bytes.ts'
 
 const DAY_MS = 86_400_000
-/** Larger answers are not kept: their repeat is told so. */
+/** A larger answer is not kept: its repeat is told so. */
 const MOST_KEPT_BYTES = 1024 * 1024
 /** How much longer than its time-out an operation counts as running: then its gateway has crashed. */
 const GRACE_MS = 10_000
@@ -43,15 +44,18 @@ export function idempotencyKeyOf(headers: Readonly<Record<string, unknown>>): st
 export class Operations {
   readonly #store: Store<Mode>
   readonly #nowMs: () => number
+  readonly #kept: KeptBytes
 
-  constructor(store: Store<Mode>, nowMs: () => number) {
+  /** @param maxKeptBytes of answers, in a day: see {@link KeptBytes} */
+  constructor(store: Store<Mode>, nowMs: () => number, maxKeptBytes: number) {
     this.#store = store
     this.#nowMs = nowMs
+    this.#kept = new KeptBytes(maxKeptBytes)
   }
 
   /**
    * Begins an operation, or finds what it came to. `input`: all that makes two requests the same.
-   * @throws ApiError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS, CONFLICT where the answer was too large to keep
+   * @throws ApiError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS, CONFLICT where the answer was not kept
    */
   async begin(request: {
     readonly idempotencyKey: string
@@ -69,7 +73,7 @@ export class Operations {
     const begun = await this.#store.begin({ id, fingerprint, nowMs, runUntilMs, expiresAtMs })
     switch (begun.kind) {
       case 'started':
-        return { kind: 'started', operation: this.#operation(id, fingerprint) }
+        return { kind: 'started', operation: this.#operation(id, fingerprint, keyId) }
       case 'done':
         return { kind: 'replayed', answer: answerOf(begun.value) }
       case 'running':
@@ -83,7 +87,7 @@ export class Operations {
     }
   }
 
-  #operation(id: string, fingerprint: string): Operation {
+  #operation(id: string, fingerprint: string, keyId: string): Operation {
     const complete = async (value: string | null): Promise<void> => {
       await this.#store.complete({ id, fingerprint, value, nowMs: this.#nowMs() })
     }
@@ -91,7 +95,8 @@ export class Operations {
       keep: (answer) => {
         const value = JSON.stringify(answer)
         const bytes = Buffer.byteLength(value)
-        return complete(bytes <= MOST_KEPT_BYTES ? value : JSON.stringify({ tooLarge: bytes }))
+        const isKept = bytes <= MOST_KEPT_BYTES && this.#kept.take(keyId, bytes, this.#nowMs())
+        return complete(isKept ? value : JSON.stringify({ notKept: bytes }))
       },
       free: () => complete(null),
     }
@@ -99,9 +104,9 @@ export class Operations {
 }
 
 function answerOf(value: string): KeptAnswer {
-  const kept = JSON.parse(value) as KeptAnswer | { readonly tooLarge: number }
-  if (!('tooLarge' in kept)) return kept
-  const message = `the request was done, but its answer of ${kept.tooLarge} bytes was too large to keep`
+  const kept = JSON.parse(value) as KeptAnswer | { readonly notKept: number }
+  if (!('notKept' in kept)) return kept
+  const message = `the request was done, but its answer of ${kept.notKept} bytes was too large to keep, beside all that is kept`
   throw new ApiError('CONFLICT', message)
 }
 
