@@ -439,6 +439,7 @@ test('changes of health are streamed, and the stream ends with the gateway', asy
     headers: { authorization: `Bearer ${rig.key}`, accept: 'text/event-stream' },
   })
   expect(response.headers.get('content-type')).toContain('text/event-stream')
+  expect(response.headers.get('cache-control')).toBe('no-store')
   expect(response.headers.get('x-ratelimit-limit')).toBe('100000')
   let text = ''
   const read = (async () => {

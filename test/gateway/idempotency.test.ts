@@ -84,6 +84,17 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     expect(replayed(await rig.fetch('/slow', {}, once))).toBe('true')
   })
 
+  test('who takes all of his time is not taken for crashed', async () => {
+    const rig = await rigOn()
+    const first = rig.fetch('/slow', { timeout: 30 }, once)
+    await until('the target is asked', () => rig.target.visits.length === 1)
+    rig.later(35_000)
+    expect(errorOf(await rig.fetch('/slow', { timeout: 30 }, once)).code).toBe(
+      'IDEMPOTENCY_IN_PROGRESS',
+    )
+    expect((await first).status).toBe(200)
+  })
+
   test('a key whose gateway has crashed is free again', async () => {
     const store = await stores[name]()
     const crashed = await startRig({ store })

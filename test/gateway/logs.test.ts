@@ -95,3 +95,19 @@ test('no secret is in the log, in errors, in metrics or in what is told of agent
     ).toEqual([])
   }
 })
+
+test('headers that who embeds the gateway logs are redacted', async () => {
+  const lines: string[] = []
+  const rig = await startRig({ log: 'info', logTo: { write: (line) => void lines.push(line) } })
+  const headers = {
+    authorization: `Bearer ${PLANTED.inHeader}`,
+    'x-api-key': PLANTED.inHeader,
+    cookie: PLANTED.inCookie,
+    'set-cookie': PLANTED.inCookie,
+    accept: 'text/html',
+  }
+  rig.gateway.app.log.info({ headers, seen: { headers } }, 'planted')
+  const [line = ''] = lines.filter((one) => one.includes('"planted"'))
+  expect(line).toContain('text/html')
+  for (const secret of [PLANTED.inHeader, PLANTED.inCookie]) expect(line).not.toContain(secret)
+})

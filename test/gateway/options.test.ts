@@ -31,3 +31,16 @@ test('connections are bounded: one more is closed as it comes', async () => {
   expect(String(await once(open[0], 'data'))).toContain('200 OK')
   for (const socket of open) socket.destroy()
 })
+
+test('callers have a minute to say what they want', async () => {
+  const { gateway } = await startRig()
+  expect(gateway.app.server).toMatchObject({ requestTimeout: 60_000, headersTimeout: 60_000 })
+})
+
+test('headers of a request may have 32 KiB in all', async () => {
+  const rig = await startRig()
+  const statusWith = async (bytes: number): Promise<number> =>
+    (await rig.ask('/healthz', { headers: { 'x-long': 'x'.repeat(bytes) } })).status
+  expect(await statusWith(30_000)).toBe(200)
+  expect(await statusWith(35_000)).toBe(431)
+})

@@ -175,7 +175,9 @@ function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Serv
 }
 
 function loggerOf(level: string, stream: ResolvedGatewayOptions['logTo']): LoggerOptions {
-  const redact = ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie']
+  // The gateway logs no headers; who adds routes to its app may.
+  const names = ['authorization', 'cookie', 'x-api-key', 'set-cookie']
+  const redact = names.flatMap((name) => [`headers["${name}"]`, `*.headers["${name}"]`])
   const options = { level, redact, serializers: { req: shownRequest } }
   return stream === null || stream === undefined ? options : { ...options, stream }
 }
