@@ -26,6 +26,7 @@ import { usageRoutes } from './routes/usage.ts'
 import { createGuard } from './target/guard.ts'
 import { Counters } from './usage/counters.ts'
 import { Metrics } from './usage/metrics.ts'
+import { Tally } from './usage/tally.ts'
 import { socketRoutes } from './ws/route.ts'
 import { Sockets } from './ws/sockets.ts'
 
@@ -96,6 +97,12 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
   const { scope } = options.scheduler
   const nowMs = (): number => clock.nowMs()
   const workshop = new Workshop(maxInFlight)
+  const counters = new Counters(scope === undefined ? {} : { scope })
+  const metrics = new Metrics({
+    agents: () => scheduler.agents.size,
+    inFlight: () => workshop.size,
+    degraded: () => scheduler.standing().degraded,
+  })
   return {
     options,
     store,
@@ -107,12 +114,9 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
       resolveAt,
       ...(targetContext !== null && { targetContext }),
     }),
-    counters: new Counters(scope === undefined ? {} : { scope }),
-    metrics: new Metrics({
-      agents: () => scheduler.agents.size,
-      inFlight: () => workshop.size,
-      degraded: () => scheduler.standing().degraded,
-    }),
+    counters,
+    metrics,
+    tally: new Tally(metrics, counters, nowMs),
     rules,
     maxResponseBytes,
     workshop,
