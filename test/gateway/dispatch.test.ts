@@ -747,6 +747,42 @@ describe('a connection', () => {
     expect([one.sockets.length, two.sockets.length]).toEqual([2, 1])
   })
 
+  it('is used again only where its address is among those that were checked for the request', async () => {
+    const to = await target()
+    const by = dispatcher()
+    const { port } = await startForwardProxy()
+    for (const agent of [{ id: 'direct' }, { id: 'proxy', url: `http://127.0.0.1:${port}` }]) {
+      const before = to.sockets.length
+      const opened = async (...addresses: readonly string[]): Promise<number> => {
+        const checked = { ...(await at(`http://plain.example:${to.port}`)), addresses }
+        await by.send(agent, { target: checked, method: 'GET', timeoutMs: 5_000 })
+        return to.sockets.length - before
+      }
+      expect(await opened('127.0.0.1')).toBe(1)
+      expect(await opened('127.0.0.9', '127.0.0.1')).toBe(1)
+      await expect(opened('127.0.0.9')).rejects.toThrow(DispatchFailure)
+      expect(await opened('127.0.0.1')).toBe(1)
+    }
+  })
+
+  it.each(['NTLM TlRMTVNTUAAD', 'negotiate YII='])(
+    'is not used again once it was logged in by %s',
+    async (login) => {
+      const to = await target()
+      const by = dispatcher()
+      const url = `http://127.0.0.1:${to.port}`
+      await send(by, undefined, url, { headers: { Authorization: login } })
+      await send(by, undefined, url, { headers: { authorization: 'Basic bWU6bWU=' } })
+      await send(by, undefined, url)
+      expect(to.sockets.length).toBe(2)
+      expect(to.requests.map(({ socket }) => socket === to.requests[2].socket)).toEqual([
+        false,
+        true,
+        true,
+      ])
+    },
+  )
+
   it('may be used again many times', async () => {
     const warned: Error[] = []
     const note = (warning: Error): void => void warned.push(warning)
