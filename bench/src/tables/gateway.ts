@@ -18,6 +18,7 @@ export const gatewayTables: readonly Table[] = [
   {
     name: 'gateway, requests through 50 proxies',
     about: `A gateway in a process of its own, as \`ostler serve\` has it, logs and all, but for a limit that nobody reaches; ${AGENTS} proxies (proxy-chain) and ${TARGETS} targets in another, each answer a page of ${PAGE_BYTES.toLocaleString('en')} bytes; ${IN_FLIGHT} callers at once, each waits for its answer before it asks again. Without the gateway: undici's ProxyAgent over the same proxies in turn, by the same callers. One by one: a single caller, so that nothing waits for another. Time on the processor is of the gateway's process, in user and system.`,
+    full: true,
     gauges: [{ name: 'gateway', kind: 'ours', processes: 2, measure }],
     bounds: [{ row: RATE, least: 1_000 }],
   },
