@@ -27,6 +27,7 @@ export async function startProgram<Told>(name: string, input: unknown): Promise<
     told,
     spent: () => answerOf<Spent>(child, name, 'spent'),
     async end() {
+      if (child.exitCode !== null || child.signalCode !== null) return
       const ended = once(child, 'close')
       child.kill()
       await ended
@@ -43,6 +44,8 @@ async function answerOf<T>(child: ChildProcess, name: string, message: unknown):
     child.send(message as object)
     const [found] = (await answer) as [T]
     return found
+  } catch (error) {
+    throw gone.signal.aborted ? gone.signal.reason : error
   } finally {
     child.off('close', onClose)
   }
