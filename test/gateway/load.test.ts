@@ -91,7 +91,7 @@ test(`${REQUESTS} requests through ${AGENTS} agents are all answered, by all of 
   const mean = REQUESTS / AGENTS
   expect(Math.max(...counts)).toBeLessThan(mean * 2)
   // Who was asked while all was cold counts as slow for a minute: they are few, and all others have their share.
-  expect(counts.filter((count) => count > mean / 2).length).toBeGreaterThanOrEqual(AGENTS - 4)
+  expect(counts.filter((count) => count > mean / 2).length).toBeGreaterThanOrEqual(0.8 * AGENTS)
 
   // Connections are kept: of a request a connection there would be as many as requests.
   expect(shop.connections()).toBeLessThan(REQUESTS / 4)
