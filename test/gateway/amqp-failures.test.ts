@@ -10,7 +10,7 @@ const at = useBroker({
     conf: ['consumer_timeout = 3000', 'heartbeat = 2'],
     settings: [['channel_tick_interval', '500']],
   },
-  gateway: { slowReaderMs: 500 },
+  gateway: { slowReaderMs: 1_000 },
 })
 
 async function consume(body: object = {}): Promise<EventReader> {
