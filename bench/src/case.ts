@@ -30,6 +30,8 @@ export interface Figure {
   readonly name: string
   readonly unit: Unit
   readonly value: number
+  /** Default: its gauge's. */
+  readonly kind?: Kind
 }
 
 /** Something to measure once in a fresh process: how long a build takes, how much memory it holds, how long it stalls. */

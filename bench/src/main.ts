@@ -7,6 +7,7 @@ import { startRedis } from './rig/redis.ts'
 import { judge } from './run/judge.ts'
 import { machine } from './run/machine.ts'
 import { measureTable } from './run/measure.ts'
+import { merged } from './run/merge.ts'
 import type { Missing, Pace, Results, Row } from './run/results.ts'
 import { keptResults, saveResults } from './run/save.ts'
 import { allTables, type NamedTable } from './tables/index.ts'
@@ -14,6 +15,7 @@ import { allTables, type NamedTable } from './tables/index.ts'
 // npm run bench                       ours and the floors, in about 2 minutes
 // npm run bench -- admit "pick and"   tables whose name holds one of the words
 // npm run bench:peers                 side by side with others, in about 10 minutes; writes docs/benchmarks.md
+// npm run bench:peers -- gateway    these tables anew, among the results that are kept; writes docs/benchmarks.md
 // npm run bench:peers -- --page       only writes docs/benchmarks.md again, from the results that are kept
 const QUICK: Pace = { processes: 3, heavy: 1, alone: 0, warmUpMs: 500, rounds: 3, roundMs: 20 }
 const FULL: Pace = { processes: 3, heavy: 3, alone: 1, warmUpMs: 1_000, rounds: 3, roundMs: 25 }
@@ -44,7 +46,10 @@ async function measure(): Promise<void> {
   }
   const results = await resultsOf(chosen, withPeers ? FULL : QUICK)
   console.log(`\n${results.seconds} s`)
-  if (withPeers && words.length === 0) writePage(results, saveResults(results))
+  if (withPeers) {
+    const all = words.length === 0 ? results : merged(keptResults().results, results)
+    writePage(all, saveResults(all))
+  }
   process.exitCode = results.missing.length === 0 ? 0 : 1
 }
 

@@ -1,61 +1,26 @@
-import { AMQPClient, type AMQPChannel } from '@cloudamqp/amqp-client'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startRabbit, type RabbitServer } from '../servers/rabbit.ts'
+import { describe, expect, test } from 'vitest'
 import { until } from '../servers/until.ts'
-import {
-  startAgent,
-  startGateway,
-  type PostOptions,
-  type TestAgent,
-  type TestGateway,
-} from './rig/amqp.ts'
+import { startAgent, startGateway, useBroker, type PostOptions } from './rig/amqp.ts'
 import type { EventReader } from './rig/events.ts'
 
-let rabbit: RabbitServer
-let agent: TestAgent
-let gateway: TestGateway
-let client: AMQPClient
-let broker: AMQPChannel
-let queue: string
-let count = 0
-
-beforeAll(async () => {
-  rabbit = await startRabbit()
-  agent = await startAgent('de1')
-  gateway = await startGateway([agent], { maxResponseBytes: 100_000 })
-  client = new AMQPClient(rabbit.url)
-  await client.connect()
-}, 90_000)
-
-afterAll(async () => {
-  await gateway?.gateway.close()
-  await agent?.close()
-  await client?.close().catch(() => undefined)
-  await rabbit?.stop()
-})
-
-beforeEach(async () => {
-  broker = await client.channel()
-  queue = `q${count++}`
-  await broker.queueDeclare(queue)
-})
+const at = useBroker({ gateway: { maxResponseBytes: 100_000 } })
 
 /** A stream of the test's queue. */
 async function consume(body: object = {}, options: PostOptions = {}): Promise<EventReader> {
-  return gateway.consume({ url: rabbit.url, queue, ...body }, options)
+  return at.gateway.consume({ url: at.rabbit.url, queue: at.queue, ...body }, options)
 }
 
 async function publish(body: string | Uint8Array, properties = {}): Promise<void> {
-  await broker.basicPublish('', queue, body, properties)
+  await at.broker.basicPublish('', at.queue, body, properties)
 }
 
 /** How many messages wait in the queue, and how many consumers it has. */
-async function depth(name = queue): Promise<{ messageCount: number; consumerCount: number }> {
-  return broker.queueDeclare(name, { passive: true })
+async function depth(name = at.queue): Promise<{ messageCount: number; consumerCount: number }> {
+  return at.broker.queueDeclare(name, { passive: true })
 }
 
 async function untilDepth(messages: number, consumers: number): Promise<void> {
-  await until(`${queue} has ${messages} messages and ${consumers} consumers`, async () => {
+  await until(`${at.queue} has ${messages} messages and ${consumers} consumers`, async () => {
     const { messageCount, consumerCount } = await depth()
     return messageCount === messages && consumerCount === consumers
   })
@@ -78,7 +43,7 @@ describe('a stream', () => {
     expect(await stream.expect('ready')).toEqual({
       stream: expect.stringMatching(/^st_[0-9a-f]{32}$/) as string,
       agent: { id: 'de1', country: 'DE' },
-      queue,
+      queue: at.queue,
       ack: 'auto',
       prefetch: 20,
       requestId: stream.response.headers.get('x-request-id'),
@@ -86,7 +51,7 @@ describe('a stream', () => {
     expect(await stream.expect('message')).toEqual({
       delivery: '1',
       exchange: '',
-      routingKey: queue,
+      routingKey: at.queue,
       redelivered: false,
       properties: {
         contentType: 'application/json',
@@ -124,19 +89,19 @@ describe('a stream', () => {
   })
 
   test('declares a queue of its own, bound to exchanges, which goes with it', async () => {
-    await broker.exchangeDeclare('news', 'topic')
+    await at.broker.exchangeDeclare('news', 'topic')
     const stream = await consume({
       queue: undefined,
       declare: { bindings: [{ exchange: 'news', routingKey: 'de.#' }] },
     })
     const { queue: own } = await stream.expect('ready')
     expect(own).toMatch(/^amq\.gen/)
-    await broker.basicPublish('news', 'fr.oats', 'no')
-    await broker.basicPublish('news', 'de.oats', 'yes', { contentType: 'text/plain' })
+    await at.broker.basicPublish('news', 'fr.oats', 'no')
+    await at.broker.basicPublish('news', 'de.oats', 'yes', { contentType: 'text/plain' })
     expect(await stream.expect('message')).toMatchObject({ routingKey: 'de.oats', body: 'yes' })
     await stream.cancel()
     await until('the queue is gone', async () => {
-      const probe = await client.channel()
+      const probe = await at.client.channel()
       return probe.queueDeclare(own, { passive: true }).then(
         () => probe.close().then(() => false),
         (error: Error) => error.message.includes('NOT_FOUND'),
@@ -151,7 +116,11 @@ describe('a stream', () => {
       ['US', 'us2'],
       ['DE', 'de2'],
     ]) {
-      const stream = await other.consume({ url: rabbit.url, queue, geo: `${country};strict` })
+      const stream = await other.consume({
+        url: at.rabbit.url,
+        queue: at.queue,
+        geo: `${country};strict`,
+      })
       expect(await stream.expect('ready')).toMatchObject({ agent: { id, country } })
       await stream.cancel()
     }
@@ -194,7 +163,7 @@ describe('acknowledgement by hand', () => {
     body: unknown,
     options?: PostOptions,
   ): Promise<{ status: number; answer: unknown }> => {
-    const response = await gateway.post(`/amqp/streams/${id}/ack`, body, options)
+    const response = await at.gateway.post(`/amqp/streams/${id}/ack`, body, options)
     return { status: response.status, answer: await response.json() }
   }
 
@@ -217,10 +186,10 @@ describe('acknowledgement by hand', () => {
   })
 
   test('puts back into the queue, or drops, as it is told', async () => {
-    await broker.queueDeclare(`${queue}-dead`)
-    const args = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': `${queue}-dead` }
-    queue = `${queue}-live`
-    await broker.queueDeclare(queue, {}, args)
+    await at.broker.queueDeclare(`${at.queue}-dead`)
+    const args = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': `${at.queue}-dead` }
+    at.queue = `${at.queue}-live`
+    await at.broker.queueDeclare(at.queue, {}, args)
     await publish('again', { contentType: 'text/plain' })
     const stream = await consume({ ack: 'manual' })
     const { stream: id } = await stream.expect('ready')
@@ -229,7 +198,7 @@ describe('acknowledgement by hand', () => {
     expect(await stream.expect('message')).toMatchObject({ delivery: '2', redelivered: true })
     await ack(id, { deliveries: ['2'], action: 'nack' })
     await until('it is dead', async () => {
-      const { messageCount } = await depth(queue.replace('-live', '-dead'))
+      const { messageCount } = await depth(at.queue.replace('-live', '-dead'))
       return messageCount === 1
     })
     await stream.cancel()
@@ -249,7 +218,7 @@ describe('acknowledgement by hand', () => {
     const stream = await consume({ ack: 'manual' })
     const { stream: id } = await stream.expect('ready')
     const body = { deliveries: ['1'] }
-    expect(await ack(id, body, { key: gateway.otherKey })).toMatchObject({ status: 404 })
+    expect(await ack(id, body, { key: at.gateway.otherKey })).toMatchObject({ status: 404 })
     expect(await ack(id, body)).toMatchObject({ status: 200 })
     await stream.cancel()
     await untilDepth(0, 0)
@@ -269,9 +238,9 @@ describe('acknowledgement by hand', () => {
 
 describe('a caller', () => {
   const refusal = async (body: object, options?: PostOptions): Promise<unknown> => {
-    const response = await gateway.post(
+    const response = await at.gateway.post(
       '/amqp/consume',
-      { url: rabbit.url, queue, ...body },
+      { url: at.rabbit.url, queue: at.queue, ...body },
       options,
     )
     const { error } = (await response.json()) as { error: { code: string } }
@@ -285,11 +254,11 @@ describe('a caller', () => {
     expect(await refusal({ more: 1 })).toEqual([422, 'VALIDATION_ERROR'])
     expect(await refusal({ url: 'https://example.com/' })).toEqual([400, 'INVALID_TARGET_URL'])
     expect(await refusal({ url: 'amqp://10.0.0.1/' })).toEqual([403, 'TARGET_FORBIDDEN'])
-    expect(await refusal({ url: `${rabbit.url}/%zz` })).toEqual([400, 'INVALID_TARGET_URL'])
+    expect(await refusal({ url: `${at.rabbit.url}/%zz` })).toEqual([400, 'INVALID_TARGET_URL'])
     expect(await refusal({ geo: 'nowhere' })).toEqual([400, 'INVALID_GEO'])
     expect(await refusal({ geo: 'JP;strict' })).toEqual([502, 'NO_AGENT_AVAILABLE'])
     expect(await refusal({}, { key: 'ak_test_x' })).toEqual([401, 'UNAUTHORIZED'])
-    expect(await refusal({}, { key: gateway.fetchKey })).toEqual([403, 'INSUFFICIENT_SCOPE'])
+    expect(await refusal({}, { key: at.gateway.fetchKey })).toEqual([403, 'INSUFFICIENT_SCOPE'])
   })
 
   test('has as many streams at once as his tier says, and gets one back that ended', async () => {
@@ -300,7 +269,10 @@ describe('a caller', () => {
     await streams[0].cancel()
     await untilDepth(0, 4)
     await until('a permit is free', async () => {
-      const response = await gateway.post('/amqp/consume', { url: rabbit.url, queue })
+      const response = await at.gateway.post('/amqp/consume', {
+        url: at.rabbit.url,
+        queue: at.queue,
+      })
       await response.body?.cancel()
       return response.status === 200
     })
@@ -310,7 +282,7 @@ describe('a caller', () => {
 
   test('is counted once for a stream', async () => {
     const left = async (): Promise<number> => {
-      const response = await gateway.post('/amqp/streams/none/ack', { deliveries: ['1'] })
+      const response = await at.gateway.post('/amqp/streams/none/ack', { deliveries: ['1'] })
       return Number(response.headers.get('x-ratelimit-remaining'))
     }
     const before = await left()
@@ -324,7 +296,7 @@ describe('a caller', () => {
 test('what is measured says how many streams are open, and what they came to', async () => {
   const stream = await consume()
   await stream.expect('ready')
-  const metrics = async (): Promise<string> => (await fetch(`${gateway.url}/metrics`)).text()
+  const metrics = async (): Promise<string> => (await fetch(`${at.gateway.url}/metrics`)).text()
   expect(await metrics()).toMatch(/^ostler_amqp_streams [1-9]/m)
   await stream.cancel()
   await untilDepth(0, 0)
@@ -333,6 +305,6 @@ test('what is measured says how many streams are open, and what they came to', a
 })
 
 test('no log line holds credentials', () => {
-  expect(gateway.logged.length).toBeGreaterThan(10)
-  expect(gateway.logged.join('')).not.toMatch(/hush|ostler:/)
+  expect(at.gateway.logged.length).toBeGreaterThan(10)
+  expect(at.gateway.logged.join('')).not.toMatch(/hush|ostler:/)
 })

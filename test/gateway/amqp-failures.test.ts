@@ -1,47 +1,20 @@
-import { AMQPClient, type AMQPChannel } from '@cloudamqp/amqp-client'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startRabbit, type RabbitServer } from '../servers/rabbit.ts'
+import { describe, expect, test } from 'vitest'
 import { until } from '../servers/until.ts'
-import { startAgent, startGateway, type TestAgent, type TestGateway } from './rig/amqp.ts'
+import { startAgent, startGateway, useBroker } from './rig/amqp.ts'
 import type { EventReader, ServerEvent } from './rig/events.ts'
 import { serve } from './rig/sockets.ts'
 
-let rabbit: RabbitServer
-let agent: TestAgent
-let gateway: TestGateway
-let client: AMQPClient
-let broker: AMQPChannel
-let queue: string
-let count = 0
-
-beforeAll(async () => {
+const at = useBroker({
   // How long it waits for acknowledgements, and how often it looks: 30 minutes and one in the wild.
-  rabbit = await startRabbit({
+  rabbit: {
     conf: ['consumer_timeout = 3000', 'heartbeat = 2'],
     settings: [['channel_tick_interval', '500']],
-  })
-  agent = await startAgent('de1')
-  gateway = await startGateway([agent], { slowReaderMs: 500 })
-  client = new AMQPClient(rabbit.url)
-  await client.connect()
-}, 90_000)
-
-afterAll(async () => {
-  await gateway?.gateway.close()
-  await agent?.close()
-  await client?.close().catch(() => undefined)
-  await rabbit?.stop()
-})
-
-beforeEach(async () => {
-  queue = `f${count++}`
-  if (client.closed) await client.connect()
-  broker = await client.channel()
-  await broker.queueDeclare(queue)
+  },
+  gateway: { slowReaderMs: 1_000 },
 })
 
 async function consume(body: object = {}): Promise<EventReader> {
-  return gateway.consume({ url: rabbit.url, queue, ...body })
+  return at.gateway.consume({ url: at.rabbit.url, queue: at.queue, ...body })
 }
 
 /** All events of a stream that ends by itself. */
@@ -59,14 +32,14 @@ function refusal(of: object): readonly object[] {
 
 describe('the broker refuses', () => {
   test('credentials', async () => {
-    const url = rabbit.url.replace('hush-hush', 'wrong-word')
+    const url = at.rabbit.url.replace('hush-hush', 'wrong-word')
     const told = await events({ url })
     expect(told).toEqual(refusal({ code: 'ACCESS_REFUSED', severity: 'fatal', replyCode: 403 }))
     expect(JSON.stringify(told)).not.toMatch(/wrong-word|ostler/)
   })
 
   test('a queue that the user may not read', async () => {
-    const told = await events({ url: rabbit.narrowUrl })
+    const told = await events({ url: at.rabbit.narrowUrl })
     expect(told).toEqual(refusal({ code: 'ACCESS_REFUSED', severity: 'error', replyCode: 403 }))
     expect(JSON.stringify(told)).not.toMatch(/hush|narrow/)
   })
@@ -85,23 +58,23 @@ describe('the broker refuses', () => {
   })
 
   test('a virtual host that is not there, or not for this user', async () => {
-    expect(await events({ url: `${rabbit.url}/none` })).toEqual(
+    expect(await events({ url: `${at.rabbit.url}/none` })).toEqual(
       refusal({ code: 'NOT_FOUND', severity: 'fatal', replyCode: 530 }),
     )
-    const told = await events({ url: `${rabbit.url}/closed` })
+    const told = await events({ url: `${at.rabbit.url}/closed` })
     expect(told).toEqual(refusal({ code: 'ACCESS_REFUSED', severity: 'fatal', replyCode: 530 }))
     expect(JSON.stringify(told)).not.toContain('ostler')
   })
 
   test('a queue that another connection has for itself', async () => {
-    await broker.queueDeclare(`${queue}-own`, { exclusive: true, durable: false })
-    expect(await events({ queue: `${queue}-own` })).toEqual(
+    await at.broker.queueDeclare(`${at.queue}-own`, { exclusive: true, durable: false })
+    expect(await events({ queue: `${at.queue}-own` })).toEqual(
       refusal({ code: 'RESOURCE_LOCKED', severity: 'error', replyCode: 405 }),
     )
   })
 
   test('to be the only consumer where there is one', async () => {
-    await broker.basicConsume(queue, { noAck: false }, () => undefined)
+    await at.broker.basicConsume(at.queue, { noAck: false }, () => undefined)
     expect(await events({ exclusive: true })).toEqual(refusal({ code: 'ACCESS_REFUSED' }))
   })
 })
@@ -110,16 +83,16 @@ describe('an open stream ends with an error', () => {
   test('when its queue is deleted', async () => {
     const stream = await consume()
     await stream.expect('ready')
-    await broker.queueDelete(queue)
+    await at.broker.queueDelete(at.queue)
     expect(await stream.rest()).toEqual(refusal({ code: 'CONSUMER_CANCELLED', severity: 'error' }))
   })
 
   test('when the broker closes the connection', async () => {
-    await broker.basicPublish('', queue, 'one', {})
+    await at.broker.basicPublish('', at.queue, 'one', {})
     const stream = await consume()
     await stream.expect('ready')
     await stream.expect('message')
-    await rabbit.ctl('close_all_connections', 'maintenance')
+    await at.rabbit.ctl('close_all_connections', 'maintenance')
     expect(await stream.rest()).toEqual([
       {
         event: 'error',
@@ -136,7 +109,7 @@ describe('an open stream ends with an error', () => {
   })
 
   test('when deliveries are not acknowledged in the time that the broker gives', async () => {
-    await broker.basicPublish('', queue, 'one', {})
+    await at.broker.basicPublish('', at.queue, 'one', {})
     const stream = await consume({ ack: 'manual' })
     await stream.expect('ready')
     await stream.expect('message')
@@ -149,7 +122,7 @@ describe('an open stream ends with an error', () => {
   test('when the agent goes away', async () => {
     const lost = await startAgent('lost')
     const other = await startGateway([lost])
-    const stream = await other.consume({ url: rabbit.url, queue })
+    const stream = await other.consume({ url: at.rabbit.url, queue: at.queue })
     await stream.expect('ready')
     await lost.close()
     expect(await stream.rest()).toEqual(refusal({ code: 'AGENT_LOST', severity: 'fatal' }))
@@ -158,12 +131,12 @@ describe('an open stream ends with an error', () => {
 
   test('when its reader takes nothing, of which little was read ahead', async () => {
     const big = 'x'.repeat(100_000)
-    for (let i = 0; i < 600; i++) await broker.basicPublish('', queue, big)
+    for (let i = 0; i < 600; i++) await at.broker.basicPublish('', at.queue, big)
     const stream = await consume({ prefetch: 600 })
     let readBytes = 0
     await until('the stream has ended', async () => {
-      readBytes = Math.max(readBytes, agent.receivedBytes())
-      const { consumerCount } = await broker.queueDeclare(queue, { passive: true })
+      readBytes = Math.max(readBytes, at.agent.receivedBytes())
+      const { consumerCount } = await at.broker.queueDeclare(at.queue, { passive: true })
       return readBytes > 1_000_000 && consumerCount === 0
     })
     // Of 60 MB: what the gateway holds, and the system in its buffers.
@@ -174,13 +147,13 @@ describe('an open stream ends with an error', () => {
       { event: 'error', data: { code: 'SLOW_READER', severity: 'fatal', final: true } },
       { event: 'end', data: { reason: 'error', messages: told.length - 3 } },
     ])
-    await broker.queueDelete(queue)
+    await at.broker.queueDelete(at.queue)
   })
 
   test('but not when its reader is slow and keeps on', async () => {
     const big = 'x'.repeat(300_000)
     for (let i = 0; i < 30; i++)
-      await broker.basicPublish('', queue, big, { contentType: 'text/plain' })
+      await at.broker.basicPublish('', at.queue, big, { contentType: 'text/plain' })
     const stream = await consume({ prefetch: 30 })
     await stream.expect('ready')
     for (let i = 0; i < 30; i++) {
@@ -193,8 +166,8 @@ describe('an open stream ends with an error', () => {
   })
 
   test('when the gateway shuts down, which is no error', async () => {
-    const other = await startGateway([agent], { drainMs: 60_000 })
-    const stream = await other.consume({ url: rabbit.url, queue })
+    const other = await startGateway([at.agent], { drainMs: 60_000 })
+    const stream = await other.consume({ url: at.rabbit.url, queue: at.queue })
     await stream.expect('ready')
     const closed = other.gateway.close()
     expect(await stream.rest()).toEqual([
@@ -227,7 +200,10 @@ describe('what is no broker', () => {
   })
 
   test('is not there', async () => {
-    const response = await gateway.post('/amqp/consume', { url: 'amqp://127.0.0.1:1025', queue })
+    const response = await at.gateway.post('/amqp/consume', {
+      url: 'amqp://127.0.0.1:1025',
+      queue: at.queue,
+    })
     expect([response.status, await response.json()]).toMatchObject([
       502,
       { error: { code: 'BAD_GATEWAY' } },
@@ -240,15 +216,15 @@ describe('an agent that gives no way', () => {
     const dead = await startAgent('dead')
     await dead.close()
     const other = await startGateway([dead])
-    const response = await other.post('/amqp/consume', { url: rabbit.url, queue })
+    const response = await other.post('/amqp/consume', { url: at.rabbit.url, queue: at.queue })
     expect([response.status, await response.json()]).toMatchObject([
       502,
       { error: { code: 'BAD_GATEWAY', details: { by: 'agent' } } },
     ])
     await other.gateway.close()
-    const both = await startGateway([dead, agent])
+    const both = await startGateway([dead, at.agent])
     for (let i = 0; i < 4; i++) {
-      const stream = await both.consume({ url: rabbit.url, queue, attempts: 2 })
+      const stream = await both.consume({ url: at.rabbit.url, queue: at.queue, attempts: 2 })
       expect(await stream.expect('ready')).toMatchObject({ agent: { id: 'de1' } })
       await stream.cancel()
     }
@@ -256,35 +232,35 @@ describe('an agent that gives no way', () => {
   })
 })
 
-// Last, for it ends the broker.
+// Last, for it ends the at.broker.
 describe('a broker', () => {
   test('that stands still while the connection is made is not waited for for ever', async () => {
-    await rabbit.pause()
+    await at.rabbit.pause()
     try {
       expect(await events({ timeout: 0.5 })).toEqual(refusal({ code: 'CONNECT_TIMEOUT' }))
     } finally {
-      rabbit.resume()
+      at.rabbit.resume()
     }
   })
 
   test('that falls silent is not waited for for ever', async () => {
     const stream = await consume()
     await stream.expect('ready')
-    await rabbit.pause()
+    await at.rabbit.pause()
     try {
       expect(await stream.rest()).toEqual(
         refusal({ code: 'CONNECTION_CLOSED', message: 'the broker has fallen silent' }),
       )
     } finally {
-      rabbit.resume()
+      at.rabbit.resume()
     }
   })
 
   test('that crashes is told from an agent that went away', async () => {
     const stream = await consume()
     await stream.expect('ready')
-    await rabbit.kill()
+    await at.rabbit.kill()
     expect(await stream.rest()).toEqual(refusal({ code: 'CONNECTION_CLOSED', severity: 'fatal' }))
-    expect(gateway.logged.join('')).not.toMatch(/hush|wrong-word|ostler:|narrow/)
+    expect(at.gateway.logged.join('')).not.toMatch(/hush|wrong-word|ostler:|narrow/)
   })
 })

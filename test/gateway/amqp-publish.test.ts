@@ -1,50 +1,15 @@
-import { AMQPClient, type AMQPChannel, type AMQPMessage } from '@cloudamqp/amqp-client'
+import type { AMQPMessage } from '@cloudamqp/amqp-client'
 import { Scheduler, memoryStore } from '@ostler/core'
 import { createGuard } from '@ostler/gateway'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Patience } from '../../packages/gateway/src/agents/patience.ts'
 import { reachBroker } from '../../packages/gateway/src/amqp/connect.ts'
-import { startRabbit, type RabbitServer } from '../servers/rabbit.ts'
 import { until } from '../servers/until.ts'
-import {
-  startAgent,
-  startGateway,
-  type PostOptions,
-  type TestAgent,
-  type TestGateway,
-} from './rig/amqp.ts'
+import { startGateway, useBroker, type PostOptions } from './rig/amqp.ts'
 import { CERTIFICATE, KEY, TRUSTING } from './rig/certificate.ts'
 
-let rabbit: RabbitServer
-let agent: TestAgent
-let gateway: TestGateway
-let client: AMQPClient
-let broker: AMQPChannel
-let queue: string
-let count = 0
-
-beforeAll(async () => {
-  rabbit = await startRabbit({
-    conf: ['max_message_size = 200000'],
-    tls: { key: KEY, cert: CERTIFICATE },
-  })
-  agent = await startAgent('de1')
-  gateway = await startGateway([agent])
-  client = new AMQPClient(rabbit.url)
-  await client.connect()
-}, 90_000)
-
-afterAll(async () => {
-  await gateway?.gateway.close()
-  await agent?.close()
-  await client?.close().catch(() => undefined)
-  await rabbit?.stop()
-})
-
-beforeEach(async () => {
-  broker = await client.channel()
-  queue = `p${count++}`
-  await broker.queueDeclare(queue)
+const at = useBroker({
+  rabbit: { conf: ['max_message_size = 200000'], tls: { key: KEY, cert: CERTIFICATE } },
 })
 
 interface Answer {
@@ -55,20 +20,20 @@ interface Answer {
 }
 
 async function publish(body: object = {}, options?: PostOptions): Promise<Answer> {
-  const asked = { url: rabbit.url, routingKey: queue, body: 'hello', ...body }
-  const response = await gateway.post('/amqp/publish', asked, options)
+  const asked = { url: at.rabbit.url, routingKey: at.queue, body: 'hello', ...body }
+  const response = await at.gateway.post('/amqp/publish', asked, options)
   const replayed = response.headers.get('idempotent-replayed') === 'true'
   return { status: response.status, replayed, body: await response.json() }
 }
 
 async function taken(): Promise<AMQPMessage> {
-  const message = await broker.basicGet(queue)
+  const message = await at.broker.basicGet(at.queue)
   if (message === null) throw new Error('the queue is empty')
   return message
 }
 
 async function depth(): Promise<number> {
-  return (await broker.queueDeclare(queue, { passive: true })).messageCount
+  return (await at.broker.queueDeclare(at.queue, { passive: true })).messageCount
 }
 
 describe('a message', () => {
@@ -123,8 +88,8 @@ describe('a message', () => {
   })
 
   test('goes to an exchange, and is returned where it is mandatory and no queue gets it', async () => {
-    await broker.exchangeDeclare('out', 'direct')
-    await broker.queueBind(queue, 'out', 'here')
+    await at.broker.exchangeDeclare('out', 'direct')
+    await at.broker.queueBind(at.queue, 'out', 'here')
     const to = { exchange: 'out', mandatory: true }
     expect((await publish({ ...to, routingKey: 'here' })).body.outcome).toBe('confirmed')
     expect(await depth()).toBe(1)
@@ -137,8 +102,12 @@ describe('a message', () => {
   })
 
   test('is rejected by a queue that is full', async () => {
-    queue = `${queue}-full`
-    await broker.queueDeclare(queue, {}, { 'x-max-length': 1, 'x-overflow': 'reject-publish' })
+    at.queue = `${at.queue}-full`
+    await at.broker.queueDeclare(
+      at.queue,
+      {},
+      { 'x-max-length': 1, 'x-overflow': 'reject-publish' },
+    )
     expect((await publish()).body.outcome).toBe('confirmed')
     expect(await publish()).toMatchObject({ status: 200, body: { outcome: 'rejected' } })
     expect(await depth()).toBe(1)
@@ -153,7 +122,7 @@ describe('a failure says what it was, and whether the message may be there', () 
   }
 
   test('refused by the broker', async () => {
-    const url = rabbit.url.replace('hush-hush', 'wrong')
+    const url = at.rabbit.url.replace('hush-hush', 'wrong')
     expect(await failure({ url })).toEqual([502, 'BAD_GATEWAY', 'ACCESS_REFUSED', 403, 'no'])
     expect(await failure({ exchange: 'none' })).toEqual([
       502,
@@ -162,7 +131,7 @@ describe('a failure says what it was, and whether the message may be there', () 
       404,
       'no',
     ])
-    const narrow = { url: rabbit.narrowUrl, exchange: 'amq.direct' }
+    const narrow = { url: at.rabbit.narrowUrl, exchange: 'amq.direct' }
     expect(await failure(narrow)).toEqual([502, 'BAD_GATEWAY', 'ACCESS_REFUSED', 403, 'no'])
     const userId = { properties: { userId: 'somebody' } }
     expect(await failure(userId)).toEqual([502, 'BAD_GATEWAY', 'PRECONDITION_FAILED', 406, 'no'])
@@ -173,7 +142,7 @@ describe('a failure says what it was, and whether the message may be there', () 
       406,
       'no',
     ])
-    expect(gateway.logged.join('')).not.toMatch(/hush|wrong|ostler:/)
+    expect(at.gateway.logged.join('')).not.toMatch(/hush|wrong|ostler:/)
   })
 
   test('refused by the gateway', async () => {
@@ -195,7 +164,7 @@ describe('a failure says what it was, and whether the message may be there', () 
   })
 
   test('not taken for now, by a broker that is short of memory', async () => {
-    await rabbit.ctl('set_vm_memory_high_watermark', 'absolute', '1MB')
+    await at.rabbit.ctl('set_vm_memory_high_watermark', 'absolute', '1MB')
     try {
       expect(await failure({ timeout: 1 })).toEqual([
         504,
@@ -205,17 +174,17 @@ describe('a failure says what it was, and whether the message may be there', () 
         'unknown',
       ])
     } finally {
-      await rabbit.ctl('set_vm_memory_high_watermark', '0.4')
+      await at.rabbit.ctl('set_vm_memory_high_watermark', '0.4')
     }
   })
 
   test('not confirmed in time', async () => {
-    await rabbit.pause()
+    await at.rabbit.pause()
     try {
       const answer = await failure({ timeout: 0.5 })
       expect(answer).toEqual([504, 'TARGET_TIMEOUT', 'CONNECT_TIMEOUT', undefined, 'no'])
     } finally {
-      rabbit.resume()
+      at.rabbit.resume()
     }
   })
 })
@@ -235,25 +204,30 @@ describe('with an idempotency key', () => {
   })
 
   test('what certainly was not published may be asked for again', async () => {
-    const body = { exchange: `late${count}` }
+    const body = { exchange: `late-${at.queue}` }
     expect(await publish(body, once('b'))).toMatchObject({ status: 502, replayed: false })
-    await broker.exchangeDeclare(body.exchange, 'fanout')
+    await at.broker.exchangeDeclare(body.exchange, 'fanout')
     expect(await publish(body, once('b'))).toMatchObject({ status: 200, replayed: false })
   })
 
   test('what may have been published is not published again', async () => {
-    await rabbit.ctl('set_vm_memory_high_watermark', 'absolute', '1MB')
+    await at.rabbit.ctl('set_vm_memory_high_watermark', 'absolute', '1MB')
     const first = await publish({ timeout: 1 }, once('c'))
-    await rabbit.ctl('set_vm_memory_high_watermark', '0.4')
+    await at.rabbit.ctl('set_vm_memory_high_watermark', '0.4')
     expect(first).toMatchObject({ status: 504, replayed: false })
     expect(await publish({ timeout: 1 }, once('c'))).toEqual({ ...first, replayed: true })
   })
 })
 
 test('usage counts messages, and what went wrong', async () => {
-  const { gateway: other, post, url, key } = await startGateway([agent])
-  await post('/amqp/publish', { url: rabbit.url, routingKey: queue, body: 'x' })
-  await post('/amqp/publish', { url: rabbit.url, routingKey: queue, exchange: 'none', body: 'x' })
+  const { gateway: other, post, url, key } = await startGateway([at.agent])
+  await post('/amqp/publish', { url: at.rabbit.url, routingKey: at.queue, body: 'x' })
+  await post('/amqp/publish', {
+    url: at.rabbit.url,
+    routingKey: at.queue,
+    exchange: 'none',
+    body: 'x',
+  })
   const used = await fetch(`${url}/usage`, { headers: { authorization: `Bearer ${key}` } })
   expect(JSON.stringify(await used.json())).toContain('"amqp":2')
   await other.close()
@@ -261,7 +235,7 @@ test('usage counts messages, and what went wrong', async () => {
 
 test('reaches a broker over TLS, whose certificate is checked', async () => {
   const scheduler = new Scheduler({ store: memoryStore(), tiers: {} })
-  scheduler.agents.upsert([{ id: agent.id, url: agent.url }])
+  scheduler.agents.upsert([{ id: at.agent.id, url: at.agent.url }])
   const parts = {
     scheduler,
     guard: createGuard({ allow: ['127.0.0.1/32'] }),
@@ -269,7 +243,13 @@ test('reaches a broker over TLS, whose certificate is checked', async () => {
     maxMessageBytes: 1_000,
     nowMs: () => Date.now(),
   } as const
-  const asked = { url: rabbit.secureUrl, geo: null, session: null, attempts: 1, timeoutMs: 5_000 }
+  const asked = {
+    url: at.rabbit.secureUrl,
+    geo: null,
+    session: null,
+    attempts: 1,
+    timeoutMs: 5_000,
+  }
   const { signal } = new AbortController()
   const reach = async (more: object): ReturnType<typeof reachBroker> =>
     reachBroker({ ...parts, ...more }, asked, new Patience(5_000, signal), signal)
@@ -283,7 +263,7 @@ test('reaches a broker over TLS, whose certificate is checked', async () => {
 test('a connection is over when its message is', async () => {
   await publish()
   await until('one connection is left', async () => {
-    const listed = await rabbit.ctl('list_connections', '--quiet', 'pid')
+    const listed = await at.rabbit.ctl('list_connections', '--quiet', 'pid')
     return (
       listed
         .trim()

@@ -18,20 +18,18 @@ import {
   type DispatcherOptions,
   type DispatchRequest,
 } from '@ostler/gateway'
-import { Server as ProxyServer } from 'proxy-chain'
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort } from '../servers/ports.ts'
 import { until } from '../servers/until.ts'
 import { CERTIFICATE, KEY, TRUSTING } from './rig/certificate.ts'
+import { failureOf, startForwardProxy } from './rig/forward-proxy.ts'
 import { listen, serve, type Behaviour, type Listening } from './rig/sockets.ts'
 import { serveSocks } from './rig/socks-server.ts'
 
 const dispatchers: Dispatcher[] = []
-const proxies: ProxyServer[] = []
 
 afterEach(async () => {
   for (const dispatcher of dispatchers.splice(0)) dispatcher.close()
-  for (const proxy of proxies.splice(0)) await proxy.close(true)
 })
 
 function dispatcher(options: DispatcherOptions = {}): Dispatcher {
@@ -60,16 +58,6 @@ async function send(
 ): Promise<DispatchAnswer> {
   const agent = agentUrl === undefined ? { id: 'a' } : { id: 'a', url: agentUrl }
   return by.send(agent, { target: await at(url), method: 'GET', timeoutMs: 5_000, ...given })
-}
-
-async function failure(work: Promise<unknown>): Promise<DispatchFailure> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof DispatchFailure) return error
-    throw error
-  }
-  throw new Error('did not fail')
 }
 
 interface Target extends Listening {
@@ -103,26 +91,6 @@ async function target(
   return { ...(await listen(server)), requests, bodies }
 }
 
-async function proxy(
-  password?: string,
-): Promise<{ readonly port: number; readonly seen: string[] }> {
-  const seen: string[] = []
-  const server = new ProxyServer({
-    port: 0,
-    host: '127.0.0.1',
-    prepareRequestFunction: ({ password: given, request }) => {
-      seen.push(`${request.method} ${request.url}`)
-      return {
-        requestAuthentication: password !== undefined && given !== password,
-        upstreamProxyUrl: null,
-      }
-    },
-  })
-  proxies.push(server)
-  await server.listen()
-  return { port: server.port, seen }
-}
-
 /** A target that answers every request with these bytes. */
 async function answering(answer: string | Buffer, then: Behaviour = () => {}): Promise<Listening> {
   return serve((socket) => void socket.on('data', () => socket.write(answer, () => then(socket))))
@@ -135,8 +103,8 @@ describe('a request', () => {
     'reaches an %s target by every kind of agent',
     async (scheme) => {
       const to = await target(undefined, { tls: scheme === 'https' })
-      const open = await proxy()
-      const closed = await proxy('p@ss')
+      const open = await startForwardProxy()
+      const closed = await startForwardProxy('p@ss')
       const socks = await serveSocks({ username: 'me', password: 'p@ss' })
       const by = dispatcher()
       for (const agent of [
@@ -159,7 +127,7 @@ describe('a request', () => {
 
   it('reaches a target by a proxy that is spoken to over TLS', async () => {
     const { connect } = await import('node:net')
-    const inner = await proxy()
+    const inner = await startForwardProxy()
     const outer = await serve(
       (socket) => {
         const onward = connect(inner.port, '127.0.0.1')
@@ -183,14 +151,14 @@ describe('a request', () => {
 
   it('goes in absolute form where agents are trusted to resolve names', async () => {
     const to = await target()
-    const { port, seen } = await proxy('p@ss')
+    const { port, seen } = await startForwardProxy('p@ss')
     const by = dispatcher({ resolveAt: 'agent' })
     const agent = `http://me:p%40ss@127.0.0.1:${port}`
     const answer = await send(by, agent, `http://127.0.0.1:${to.port}/a?b=c#d`)
     expect([answer.status, Buffer.from(answer.body).toString()]).toEqual([200, 'hello'])
     expect(seen).toEqual([`GET http://127.0.0.1:${to.port}/a?b=c`])
     expect(to.requests[0].headers['proxy-authorization']).toBeUndefined()
-    const refused = await failure(
+    const refused = await failureOf(
       send(by, `http://127.0.0.1:${port}`, `http://127.0.0.1:${to.port}`),
     )
     expect(refused).toMatchObject({ kind: 'agent', reason: 'auth' })
@@ -286,7 +254,7 @@ describe('a request', () => {
     [{ headers: { x: 'y\0' } }, 'headers'],
   ] as const)('that cannot be sent is nobody else’s fault: %j', async (given, reason) => {
     const to = await target()
-    const failed = await failure(
+    const failed = await failureOf(
       send(dispatcher(), undefined, `http://127.0.0.1:${to.port}`, given),
     )
     expect(failed).toBeInstanceOf(RequestFailure)
@@ -315,7 +283,7 @@ describe('an answer', () => {
 
   it('of 407 is the target’s own, behind a tunnel', async () => {
     const to = await target((_, response) => void response.writeHead(407).end())
-    const { port } = await proxy()
+    const { port } = await startForwardProxy()
     const url = `http://127.0.0.1:${to.port}`
     expect((await send(dispatcher(), `http://127.0.0.1:${port}`, url)).status).toBe(407)
   })
@@ -509,7 +477,7 @@ describe('compression', () => {
     ['deflate', Buffer.from('this is no deflate')],
   ])('by %s that is broken is the target’s fault', async (encoding, body) => {
     const to = await target(encoded(encoding, body))
-    const failed = await failure(send(dispatcher(), undefined, `http://127.0.0.1:${to.port}`))
+    const failed = await failureOf(send(dispatcher(), undefined, `http://127.0.0.1:${to.port}`))
     expect(failed).toBeInstanceOf(TargetFailure)
     expect(failed.reason).toBe('encoding')
   })
@@ -612,9 +580,9 @@ const BAD_TARGETS: readonly BadTarget[] = [
 describe('a target', () => {
   it.each(BAD_TARGETS)('that $what is charged: $reason', async ({ behaviour, reason }) => {
     const to = await serve(behaviour)
-    const through = await proxy()
+    const through = await startForwardProxy()
     for (const agent of [undefined, `http://127.0.0.1:${through.port}`]) {
-      const failed = await failure(send(dispatcher(), agent, `http://127.0.0.1:${to.port}`))
+      const failed = await failureOf(send(dispatcher(), agent, `http://127.0.0.1:${to.port}`))
       expect(failed, failed.stack).toBeInstanceOf(TargetFailure)
       expect(failed.reason).toBe(reason)
     }
@@ -623,14 +591,14 @@ describe('a target', () => {
   })
 
   it('that refuses, or whose TLS fails, is charged', async () => {
-    const refused = await failure(
+    const refused = await failureOf(
       send(dispatcher(), undefined, `http://127.0.0.1:${await freePort()}`),
     )
     expect(refused).toMatchObject({ kind: 'target', reason: 'refused' })
     const to = await target(undefined, { tls: true })
-    const { port } = await proxy()
+    const { port } = await startForwardProxy()
     const other = `https://plain.example:${to.port}`
-    const failed = await failure(send(dispatcher(), `http://127.0.0.1:${port}`, other))
+    const failed = await failureOf(send(dispatcher(), `http://127.0.0.1:${port}`, other))
     expect(failed).toMatchObject({ kind: 'target', reason: 'tls' })
   })
 
@@ -646,7 +614,7 @@ describe('a target', () => {
       const to = await serve(behaviour)
       const startMs = performance.now()
       const url = `http://127.0.0.1:${to.port}`
-      const failed = await failure(send(dispatcher(), undefined, url, { timeoutMs: 500 }))
+      const failed = await failureOf(send(dispatcher(), undefined, url, { timeoutMs: 500 }))
       expect(failed).toBeInstanceOf(TimeoutFailure)
       expect(failed.reason).toBe(reason)
       expect(performance.now() - startMs).toBeLessThan(4_000)
@@ -667,7 +635,7 @@ describe('an agent', () => {
       const agent = await serve(behaviour)
       const by = dispatcher({ resolveAt: 'agent' })
       const url = `http://127.0.0.1:${agent.port}`
-      const failed = await failure(send(by, url, 'http://plain.example/'))
+      const failed = await failureOf(send(by, url, 'http://plain.example/'))
       expect(failed).toBeInstanceOf(AgentFailure)
       expect(failed.reason).toBe(reason)
       expect(agent.sockets.length).toBe(1)
@@ -701,17 +669,19 @@ describe('an agent', () => {
     const url = `http://127.0.0.1:${agent.port}`
     const to = 'https://secure.example'
     const patient = dispatcher({ connectTimeoutMs: 200 })
-    expect(await failure(send(patient, url, to))).toMatchObject({
+    expect(await failureOf(send(patient, url, to))).toMatchObject({
       kind: 'agent',
       reason: 'timeout',
     })
-    const hasty = await failure(send(dispatcher(), url, to, { timeoutMs: 100 }))
+    const hasty = await failureOf(send(dispatcher(), url, to, { timeoutMs: 100 }))
     expect(hasty).toBeInstanceOf(TimeoutFailure)
     expect(hasty.reason).toBe('tunnel')
   })
 
   it('that is misconfigured is charged', async () => {
-    const failed = await failure(send(dispatcher(), 'ftp://user:hunter2@a', 'http://plain.example'))
+    const failed = await failureOf(
+      send(dispatcher(), 'ftp://user:hunter2@a', 'http://plain.example'),
+    )
     expect(failed).toMatchObject({ kind: 'agent', reason: 'misconfigured' })
     expect(failed.message).not.toContain('hunter2')
   })
@@ -720,7 +690,7 @@ describe('an agent', () => {
     const agent = await serve((socket) => void socket.resume())
     const signal = AbortSignal.timeout(50)
     const url = `http://127.0.0.1:${agent.port}`
-    const failed = await failure(send(dispatcher(), url, 'https://secure.example', { signal }))
+    const failed = await failureOf(send(dispatcher(), url, 'https://secure.example', { signal }))
     expect(failed).toMatchObject({ kind: 'timeout', reason: 'tunnel' })
   })
 })
@@ -735,7 +705,7 @@ describe('giving up', () => {
       [undefined, `http://127.0.0.1:${halfway.port}`, halfway],
     ] as const) {
       const abort = new AbortController()
-      const failed = failure(send(dispatcher(), agent, to, { signal: abort.signal }))
+      const failed = failureOf(send(dispatcher(), agent, to, { signal: abort.signal }))
       const before = server.sockets.length
       await until('a connection', () => server.sockets.length > before)
       await new Promise((resolve) => {
@@ -755,7 +725,7 @@ describe('giving up', () => {
     const by = dispatcher()
     const url = `http://127.0.0.1:${to.port}`
     await send(by, undefined, url)
-    expect(await failure(send(by, undefined, url, { signal }))).toBeInstanceOf(AbortFailure)
+    expect(await failureOf(send(by, undefined, url, { signal }))).toBeInstanceOf(AbortFailure)
     await send(by, undefined, url)
     expect([to.sockets.length, to.requests.length]).toEqual([1, 2])
   })
@@ -776,6 +746,42 @@ describe('a connection', () => {
     await by.send({ id: 'other' }, { target: checked, method: 'GET', timeoutMs: 5_000 })
     expect([one.sockets.length, two.sockets.length]).toEqual([2, 1])
   })
+
+  it('is used again only where its address is among those that were checked for the request', async () => {
+    const to = await target()
+    const by = dispatcher()
+    const { port } = await startForwardProxy()
+    for (const agent of [{ id: 'direct' }, { id: 'proxy', url: `http://127.0.0.1:${port}` }]) {
+      const before = to.sockets.length
+      const opened = async (...addresses: readonly string[]): Promise<number> => {
+        const checked = { ...(await at(`http://plain.example:${to.port}`)), addresses }
+        await by.send(agent, { target: checked, method: 'GET', timeoutMs: 5_000 })
+        return to.sockets.length - before
+      }
+      expect(await opened('127.0.0.1')).toBe(1)
+      expect(await opened('127.0.0.9', '127.0.0.1')).toBe(1)
+      await expect(opened('127.0.0.9')).rejects.toThrow(DispatchFailure)
+      expect(await opened('127.0.0.1')).toBe(1)
+    }
+  })
+
+  it.each(['NTLM TlRMTVNTUAAD', 'negotiate YII='])(
+    'is not used again once it was logged in by %s',
+    async (login) => {
+      const to = await target()
+      const by = dispatcher()
+      const url = `http://127.0.0.1:${to.port}`
+      await send(by, undefined, url, { headers: { Authorization: login } })
+      await send(by, undefined, url, { headers: { authorization: 'Basic bWU6bWU=' } })
+      await send(by, undefined, url)
+      expect(to.sockets.length).toBe(2)
+      expect(to.requests.map(({ socket }) => socket === to.requests[2].socket)).toEqual([
+        false,
+        true,
+        true,
+      ])
+    },
+  )
 
   it('may be used again many times', async () => {
     const warned: Error[] = []
@@ -860,14 +866,14 @@ describe('a connection', () => {
     const by = dispatcher()
     const url = `http://127.0.0.1:${to.port}`
     await send(by, undefined, url)
-    const failed = await failure(send(by, undefined, url, { method }))
+    const failed = await failureOf(send(by, undefined, url, { method }))
     expect(failed).toMatchObject({ kind: 'target', reason: 'closed' })
     expect(to.sockets.length).toBe(1)
   })
 
   it('that is new and dies is not replaced', async () => {
     const to = await serve((socket) => void socket.once('data', () => socket.resetAndDestroy()))
-    await failure(send(dispatcher(), undefined, `http://127.0.0.1:${to.port}`))
+    await failureOf(send(dispatcher(), undefined, `http://127.0.0.1:${to.port}`))
     expect(to.sockets.length).toBe(1)
   })
 
@@ -886,7 +892,7 @@ describe('a connection', () => {
       timeoutMs: 5_000,
     }
     await by.send({ id: 'a' }, request)
-    const through = await proxy()
+    const through = await startForwardProxy()
     await by.send({ id: 'a', url: `http://127.0.0.1:${through.port}` }, request)
     await until('the direct one closed', () => to.sockets[0].destroyed)
     await by.send({ id: 'b' }, request)

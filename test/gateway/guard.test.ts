@@ -411,6 +411,7 @@ describe('names', () => {
 })
 
 describe('DNS', () => {
+  const { signal } = new AbortController()
   const V6 = '2606:2800:21f:cb07:6820:80da:af6b:8b2c'
 
   async function asked(host: string): Promise<string | readonly string[]> {
@@ -423,7 +424,7 @@ describe('DNS', () => {
       'missing.example': { code: 3 },
       'refused.example': { code: 5 },
     })
-    const guard = createGuard({ resolve: dnsResolver([server]) })
+    const guard = createGuard({ resolve: dnsResolver({ servers: [server] }) })
     try {
       return (await guard.check(guard.parse(`http://${host}`))).addresses
     } catch (error) {
@@ -443,6 +444,41 @@ describe('DNS', () => {
     for (const host of ['none.example', 'missing.example', 'refused.example']) {
       expect(await asked(host), host).toBe('TARGET_UNRESOLVED')
     }
+  })
+
+  it('is believed as long as it says, and 30 s at most', async () => {
+    const zone = {
+      'day.example': { a: [PUBLIC], ttl: 86_400 },
+      'now.example': { a: [PUBLIC], ttl: 0 },
+    }
+    const server = await serveNames(zone)
+    const clock = { ms: 1_000, now: () => clock.ms }
+    const resolve = dnsResolver({ servers: [server], clock })
+    const both = async (): Promise<readonly (readonly string[])[]> =>
+      Promise.all(['day.example', 'now.example'].map((host) => resolve(host, signal)))
+    expect(await both()).toEqual([[PUBLIC], [PUBLIC]])
+    zone['day.example'].a = ['10.0.0.1']
+    zone['now.example'].a = ['10.0.0.2']
+    clock.ms += 29_999
+    expect(await both()).toEqual([[PUBLIC], ['10.0.0.2']])
+    clock.ms += 2
+    expect(await both()).toEqual([['10.0.0.1'], ['10.0.0.2']])
+  })
+
+  it('is asked once by all who ask at once, and again after a failure', async () => {
+    const asked: string[] = []
+    const zone: Record<string, { readonly a?: readonly string[]; readonly code?: number }> = {
+      'a.example': { a: [PUBLIC] },
+      'late.example': { code: 2 },
+    }
+    const server = await serveNames(zone, asked)
+    const resolve = dnsResolver({ servers: [server] })
+    await Promise.all(Array.from({ length: 20 }, async () => resolve('a.example', signal)))
+    // By either kind of address.
+    expect(asked).toEqual(['a.example', 'a.example'])
+    await expect(resolve('late.example', signal)).rejects.toThrow('late.example')
+    zone['late.example'] = { a: [PUBLIC] }
+    expect(await resolve('late.example', signal)).toEqual([PUBLIC])
   })
 
   it('that is silent is given up', async () => {

@@ -1,5 +1,3 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,16 +7,10 @@ import { startRedis } from '../servers/redis.ts'
 import { startAgents } from './rig/agents.ts'
 import { closing } from './rig/closing.ts'
 import { askAt, ROOMY, type Answer } from './rig/gateway.ts'
+import { buildProgram, serveProgram } from './rig/program.ts'
 import { startTarget, type Target } from './rig/targets.ts'
 
-const root = join(import.meta.dirname, '../..')
-const main = join(root, 'packages/cli/dist/main.js')
-
-// They run what is built, as users do.
-beforeAll(() => {
-  const built = spawnSync('npx', ['tsc', '-b', 'packages/cli'], { cwd: root, encoding: 'utf8' })
-  if (built.status !== 0) throw new Error(built.stdout)
-}, 120_000)
+beforeAll(buildProgram, 120_000)
 
 interface Several {
   readonly target: Target
@@ -42,7 +34,8 @@ async function startSeveral(count: number, store: string, dir: string): Promise<
   const config = join(dir, 'config.json')
   const gateway = { allowTargets: ['127.0.0.1'], tiers: { roomy: ROOMY }, log: 'warn' }
   writeFileSync(config, JSON.stringify({ store, agents, keys: keysFile, gateway }))
-  const urls = await Promise.all(Array.from({ length: count }, () => start(config)))
+  const programs = Array.from({ length: count }, () => serveProgram('--config', config))
+  const urls = (await Promise.all(programs)).map(({ url }) => url)
   const ask = (at: number, path: string): Promise<Answer> => askAt(`${urls[at]}${path}`, { key })
   return {
     target,
@@ -50,25 +43,6 @@ async function startSeveral(count: number, store: string, dir: string): Promise<
     fetch: (at, path, more = {}) =>
       askAt(`${urls[at]}/fetch`, { key, body: { url: `${target.url}${path}` }, ...more }),
   }
-}
-
-async function start(config: string): Promise<string> {
-  const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--config', config])
-  closing(async () => {
-    const ended = once(child, 'close')
-    child.kill('SIGTERM')
-    await ended
-  })
-  let err = ''
-  for await (const text of child.stderr.setEncoding('utf8') as AsyncIterable<string>) {
-    err += text
-    const [, url] = /listening on (http:\S+)/.exec(err) ?? []
-    if (url === undefined) continue
-    // What it says from now on is nobody's concern, but has to be read.
-    child.stderr.resume()
-    return url
-  }
-  throw new Error(`the gateway ended at its start:\n${err}`)
 }
 
 function folder(): string {

@@ -3,27 +3,24 @@ import type { TLSSocket } from 'node:tls'
 import {
   AbortFailure,
   AgentFailure,
-  DispatchFailure,
   openTunnel,
   readEndpoint,
   TargetFailure,
   TimeoutFailure,
   type TunnelOptions,
 } from '@ostler/gateway'
-import { Server as ProxyServer } from 'proxy-chain'
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort } from '../servers/ports.ts'
 import { until } from '../servers/until.ts'
 import { TRUSTING } from './rig/certificate.ts'
+import { failureOf, startForwardProxy } from './rig/forward-proxy.ts'
 import { serve, type Behaviour, type Listening } from './rig/sockets.ts'
 import { serveSocks } from './rig/socks-server.ts'
 
 const opened: Socket[] = []
-const proxies: ProxyServer[] = []
 
 afterEach(async () => {
   for (const socket of opened.splice(0)) socket.destroy()
-  for (const proxy of proxies.splice(0)) await proxy.close(true)
 })
 
 /** Reads, and says nothing. */
@@ -44,16 +41,6 @@ async function open(
   return socket
 }
 
-async function failure(work: Promise<unknown>): Promise<DispatchFailure> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof DispatchFailure) return error
-    throw error
-  }
-  throw new Error('did not fail')
-}
-
 /** What comes back for a text, read as consumers read: by `data`. */
 async function said(socket: Socket, text: string): Promise<string> {
   if (text !== '') socket.write(text)
@@ -64,18 +51,8 @@ async function said(socket: Socket, text: string): Promise<string> {
   })
 }
 
-async function proxy(password?: string): Promise<number> {
-  const server = new ProxyServer({
-    port: 0,
-    host: '127.0.0.1',
-    prepareRequestFunction: ({ password: given }) => ({
-      requestAuthentication: password !== undefined && given !== password,
-      upstreamProxyUrl: null,
-    }),
-  })
-  proxies.push(server)
-  await server.listen()
-  return server.port
+async function portOf(password?: string): Promise<number> {
+  return (await startForwardProxy(password)).port
 }
 
 /** A proxy that answers CONNECT with these bytes, whatever it is asked. */
@@ -102,15 +79,15 @@ describe('a tunnel', () => {
 
   it('goes through an HTTP proxy, with credentials or without', async () => {
     const target = await serve(ECHO)
-    const free = await open(`http://127.0.0.1:${await proxy()}`, target.port)
+    const free = await open(`http://127.0.0.1:${await portOf()}`, target.port)
     expect(await said(free, 'hello')).toBe('hello')
-    const known = await open(`http://me:p%40ss@127.0.0.1:${await proxy('p@ss')}`, target.port)
+    const known = await open(`http://me:p%40ss@127.0.0.1:${await portOf('p@ss')}`, target.port)
     expect(await said(known, 'hello')).toBe('hello')
   })
 
   it('goes through a proxy that is spoken to over TLS, with TLS in it', async () => {
     const inner = await serve(ECHO, { tls: true })
-    const plain = await proxy()
+    const plain = await portOf()
     const { connect } = await import('node:net')
     const outer = await serve(
       (socket) => {
@@ -373,7 +350,7 @@ describe('an agent', () => {
       const agent = await serve(behaviour)
       const url = `${scheme}://user:hunter2@127.0.0.1:${agent.port}`
       const startMs = performance.now()
-      const failed = await failure(
+      const failed = await failureOf(
         open(url, 443, {
           timeoutMs: reason === 'timeout' ? 300 : 5_000,
           tls: { servername: 'secure.example' },
@@ -393,32 +370,32 @@ describe('an agent', () => {
 
   it('that refuses connections is charged', async () => {
     for (const scheme of ['http', 'https', 'socks5']) {
-      const failed = await failure(open(`${scheme}://127.0.0.1:${await freePort()}`, 443))
+      const failed = await failureOf(open(`${scheme}://127.0.0.1:${await freePort()}`, 443))
       expect(failed).toBeInstanceOf(AgentFailure)
       expect(failed).toMatchObject({ reason: 'refused', doubtful: false })
     }
   })
 
   it('whose name is nowhere is charged', async () => {
-    expect(await failure(open('http://agent.invalid:8080', 443))).toMatchObject({
+    expect(await failureOf(open('http://agent.invalid:8080', 443))).toMatchObject({
       kind: 'agent',
       reason: 'unreachable',
     })
   })
 
   it('with other credentials than ours is charged, be it HTTP or SOCKS5', async () => {
-    const http = `http://me:wrong@127.0.0.1:${await proxy('right')}`
-    expect(await failure(open(http, 443))).toMatchObject({ kind: 'agent', reason: 'auth' })
+    const http = `http://me:wrong@127.0.0.1:${await portOf('right')}`
+    expect(await failureOf(open(http, 443))).toMatchObject({ kind: 'agent', reason: 'auth' })
     const socks = await serveSocks({ username: 'me', password: 'right' })
     for (const user of ['me:wrong@', '']) {
       const url = `socks5://${user}127.0.0.1:${socks.port}`
-      expect(await failure(open(url, 443)), user).toMatchObject({ kind: 'agent', reason: 'auth' })
+      expect(await failureOf(open(url, 443)), user).toMatchObject({ kind: 'agent', reason: 'auth' })
     }
   })
 
   it('whose certificate is not trusted is charged', async () => {
     const agent = await serve(ECHO, { tls: true })
-    const failed = await failure(open(`https://127.0.0.1:${agent.port}`, 443))
+    const failed = await failureOf(open(`https://127.0.0.1:${agent.port}`, 443))
     expect(failed).toMatchObject({ kind: 'agent', reason: 'tls' })
   })
 
@@ -447,25 +424,25 @@ describe('an agent', () => {
 
 describe('a target', () => {
   it('that refuses a direct connection is charged', async () => {
-    const failed = await failure(open('direct', await freePort()))
+    const failed = await failureOf(open('direct', await freePort()))
     expect(failed).toBeInstanceOf(TargetFailure)
     expect(failed.reason).toBe('refused')
   })
 
   it('whose certificate is for another name, or not trusted, is charged', async () => {
     const target = await serve(ECHO, { tls: true })
-    const through = `http://127.0.0.1:${await proxy()}`
+    const through = `http://127.0.0.1:${await portOf()}`
     for (const tls of [
       { servername: 'other.example', context: TRUSTING },
       { servername: 'secure.example' },
     ]) {
-      const failed = await failure(open(through, target.port, { tls }))
+      const failed = await failureOf(open(through, target.port, { tls }))
       expect(failed, tls.servername).toMatchObject({ kind: 'target', reason: 'tls' })
     }
   })
 
   it('that speaks no TLS, closes or resets instead is charged', async () => {
-    const through = `http://127.0.0.1:${await proxy()}`
+    const through = `http://127.0.0.1:${await portOf()}`
     for (const behaviour of [
       once('HTTP/1.1 400 Bad\r\n\r\n'),
       (socket: Socket) => void socket.end(),
@@ -473,7 +450,7 @@ describe('a target', () => {
     ]) {
       const target = await serve(behaviour)
       for (const url of [through, 'direct']) {
-        const failed = await failure(open(url, target.port, { tls: { servername: 'a.example' } }))
+        const failed = await failureOf(open(url, target.port, { tls: { servername: 'a.example' } }))
         expect(failed, url).toMatchObject({ kind: 'target', reason: 'tls' })
       }
     }
@@ -482,7 +459,7 @@ describe('a target', () => {
   it('that is silent in the TLS handshake is late', async () => {
     const target = await serve(SILENT)
     const tls = { servername: 'secure.example' }
-    const failed = await failure(open('direct', target.port, { timeoutMs: 500, tls }))
+    const failed = await failureOf(open('direct', target.port, { timeoutMs: 500, tls }))
     expect(failed).toBeInstanceOf(TimeoutFailure)
     expect(failed.reason).toBe('tls')
     await until('its connection closed', () => target.sockets[0].destroyed)
@@ -493,7 +470,7 @@ describe('giving up', () => {
   it('before it begins connects to nothing', async () => {
     const agent = await serve(ECHO)
     const signal = AbortSignal.abort(new Error('left'))
-    const failed = await failure(open(`http://127.0.0.1:${agent.port}`, 443, { signal }))
+    const failed = await failureOf(open(`http://127.0.0.1:${agent.port}`, 443, { signal }))
     expect(failed).toBeInstanceOf(AbortFailure)
     expect(failed.cause).toEqual(new Error('left'))
     await new Promise((resolve) => {
@@ -513,7 +490,7 @@ describe('giving up', () => {
     const abort = new AbortController()
     const tls = { servername: 'secure.example' }
     const url = `${scheme}://127.0.0.1:${agent.port}`
-    const failed = failure(open(url, 443, { signal: abort.signal, tls }))
+    const failed = failureOf(open(url, 443, { signal: abort.signal, tls }))
     await until('a connection', () => agent.sockets.length === 1)
     await new Promise((resolve) => {
       setTimeout(resolve, 50)
@@ -528,7 +505,7 @@ describe('giving up', () => {
   it('by a signal that is a time is being late', async () => {
     const agent = await serve(SILENT)
     const signal = AbortSignal.timeout(50)
-    const failed = await failure(open(`http://127.0.0.1:${agent.port}`, 443, { signal }))
+    const failed = await failureOf(open(`http://127.0.0.1:${agent.port}`, 443, { signal }))
     expect(failed).toMatchObject({ kind: 'agent', reason: 'timeout' })
   })
 
@@ -543,7 +520,7 @@ describe('giving up', () => {
     for (let i = 0; i < 20; i++) {
       const abort = new AbortController()
       const tls = { servername: 'secure.example' }
-      const failed = failure(open(url, 443, { timeoutMs: 50, signal: abort.signal, tls }))
+      const failed = failureOf(open(url, 443, { timeoutMs: 50, signal: abort.signal, tls }))
       if (i % 2 === 0) setTimeout(() => abort.abort(), 10)
       await failed
     }

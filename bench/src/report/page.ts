@@ -33,11 +33,12 @@ export function pageOf(tables: readonly Table[], results: Results, file: string)
   ].join('\n')
 }
 
-function intro({ at, seconds, machine, pace, missing }: Results): readonly string[] {
+function intro({ at, seconds, machine, pace, missing, later = [] }: Results): readonly string[] {
   const { cpu, cores, memoryGb, system, versions } = machine
   const listed = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return [
-    `Measured ${at.slice(0, 16).replace('T', ' ')} UTC, in ${Math.round(seconds / 60)} minutes, on ${cpu}, ${cores} cores, ${memoryGb} GB, ${system}.`,
+    `Measured ${minuteOf(at)}, in ${Math.round(seconds / 60)} minutes, on ${cpu}, ${cores} cores, ${memoryGb} GB, ${system}.`,
+    ...later.map((each) => `Measured again ${minuteOf(each.at)}: ${each.tables.join('; ')}.`),
     `Versions: ${listed.join(', ')}.`,
     '',
     `Contenders of a table run in the same ${pace.processes} processes, in rounds that each begin with another; every row also runs alone in a`,
@@ -51,6 +52,11 @@ function intro({ at, seconds, machine, pace, missing }: Results): readonly strin
     ...missing.map(({ table, why }) => `- ${table}: ${why}`),
     ...(missing.length === 0 ? [] : ['']),
   ]
+}
+
+/** Of an instant in ISO 8601. */
+function minuteOf(at: string): string {
+  return `${at.slice(0, 16).replace('T', ' ')} UTC`
 }
 
 /** The work is named where it is another than the line before's. */

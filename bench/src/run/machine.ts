@@ -26,6 +26,8 @@ export function machine(withPeers: boolean): Machine {
       ...present('tinybench', versionOf('tinybench')),
       ...present('ioredis', versionOf('ioredis')),
       ...present('better-sqlite3', versionOf('better-sqlite3')),
+      ...present('undici', versionOf('undici')),
+      ...present('proxy-chain', versionOf('proxy-chain')),
       ...present('redis-server', redisVersion()),
       ...(withPeers ? peerVersions() : {}),
     },

@@ -60,10 +60,9 @@ async function figureRows(gauge: Gauge, job: Part): Promise<readonly FigureRow[]
   const values = new Map<string, { row: FigureRow; values: number[] }>()
   for (let i = 0; i < Math.min(gauge.processes ?? Infinity, job.pace.processes); i++) {
     const { figures } = await inFreshProcess({ ...job, what: 'gauge', rows: [gauge.name] })
-    for (const { name, unit, value } of figures) {
+    for (const { name, unit, value, kind: contender = gauge.kind } of figures) {
       const known = values.get(name)?.values ?? []
       known.push(value)
-      const { kind: contender } = gauge
       const row: FigureRow = {
         kind: 'figure',
         table: job.table,

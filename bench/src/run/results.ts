@@ -52,6 +52,12 @@ export interface Missing {
   readonly why: string
 }
 
+/** Tables that were measured again after the others. */
+export interface Later {
+  readonly at: string
+  readonly tables: readonly string[]
+}
+
 /** What a run leaves behind: `bench/results/*.json`. */
 export interface Results {
   readonly at: string
@@ -60,4 +66,5 @@ export interface Results {
   readonly machine: Machine
   readonly rows: readonly Row[]
   readonly missing: readonly Missing[]
+  readonly later?: readonly Later[]
 }

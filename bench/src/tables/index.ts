@@ -19,6 +19,7 @@ const rooms: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
   'why-limits': async () => (await import('./why-limits.ts')).whyLimitTables,
   'why-picks': async () => (await import('./why-picks.ts')).whyPickTables,
   'why-stores': async () => (await import('./why-stores.ts')).whyStoreTables,
+  gateway: async () => (await import('./gateway.ts')).gatewayTables,
   'event-loop': async () => (await import('./event-loop.ts')).eventLoopTables,
 }
 

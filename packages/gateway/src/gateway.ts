@@ -9,6 +9,7 @@ import { Admission } from './http/admission.ts'
 import { answerClientError, answerErrors, answerFrameworkError } from './http/error-handler.ts'
 import { Operations } from './http/idempotency.ts'
 import { newRequestId } from './http/request-id.ts'
+import { loggerOf, RequestLog } from './http/request-log.ts'
 import { validatorOf } from './http/validator.ts'
 import { Workshop, type House, type Routes } from './house.ts'
 import {
@@ -26,10 +27,9 @@ import { usageRoutes } from './routes/usage.ts'
 import { createGuard } from './target/guard.ts'
 import { Counters } from './usage/counters.ts'
 import { Metrics } from './usage/metrics.ts'
+import { Tally } from './usage/tally.ts'
 import { socketRoutes } from './ws/route.ts'
 import { Sockets } from './ws/sockets.ts'
-
-type LoggerOptions = Exclude<FastifyHttpOptions<Server>['logger'], boolean | undefined>
 
 /** How long a caller may take to send a request, and how long a connection may wait for its next one. */
 const RECEIVE_WITHIN_MS = 60_000
@@ -97,6 +97,12 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
   const { scope } = options.scheduler
   const nowMs = (): number => clock.nowMs()
   const workshop = new Workshop(maxInFlight)
+  const counters = new Counters(scope === undefined ? {} : { scope })
+  const metrics = new Metrics({
+    agents: () => scheduler.agents.size,
+    inFlight: () => workshop.size,
+    degraded: () => scheduler.standing().degraded,
+  })
   return {
     options,
     store,
@@ -108,12 +114,9 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
       resolveAt,
       ...(targetContext !== null && { targetContext }),
     }),
-    counters: new Counters(scope === undefined ? {} : { scope }),
-    metrics: new Metrics({
-      agents: () => scheduler.agents.size,
-      inFlight: () => workshop.size,
-      degraded: () => scheduler.standing().degraded,
-    }),
+    counters,
+    metrics,
+    tally: new Tally(metrics, counters, nowMs),
     rules,
     maxResponseBytes,
     workshop,
@@ -170,22 +173,7 @@ function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Serv
     // Else it answers in a form of its own.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
+    logController: new RequestLog(),
     logger: log === false ? false : loggerOf(log, logTo),
   }
-}
-
-function loggerOf(level: string, stream: ResolvedGatewayOptions['logTo']): LoggerOptions {
-  // The gateway logs no headers; who adds routes to its app may.
-  const names = ['authorization', 'cookie', 'x-api-key', 'set-cookie']
-  const redact = names.flatMap((name) => [`headers["${name}"]`, `*.headers["${name}"]`])
-  const options = { level, redact, serializers: { req: shownRequest } }
-  return stream === null || stream === undefined ? options : { ...options, stream }
-}
-
-/** A request as the log shows it: without its query, which may hold a target's secrets. */
-function shownRequest(request: { readonly method: string; readonly url: string }): {
-  method: string
-  path: string
-} {
-  return { method: request.method, path: request.url.split('?', 1)[0] }
 }

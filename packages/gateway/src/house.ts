@@ -16,6 +16,7 @@ import type { ResolvedGatewayOptions } from './options.ts'
 import type { Guard } from './target/guard.ts'
 import type { Counters } from './usage/counters.ts'
 import type { Metrics } from './usage/metrics.ts'
+import type { Tally } from './usage/tally.ts'
 import type { Sockets } from './ws/sockets.ts'
 
 /** An app whose routes' types follow from their schemas. */
@@ -38,6 +39,7 @@ export interface House {
   readonly dispatcher: Dispatcher
   readonly counters: Counters
   readonly metrics: Metrics
+  readonly tally: Tally
   readonly rules: readonly VendorRule[] | null
   readonly maxResponseBytes: number
   readonly workshop: Workshop

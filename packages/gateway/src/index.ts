@@ -31,5 +31,5 @@ export { openTunnel, type TunnelOptions, type TunnelTarget } from './agents/tunn
 export { refusedRange } from './target/address.ts'
 export { TargetError, type TargetErrorCode } from './target/error.ts'
 export { createGuard, type CheckedTarget, type Guard, type GuardOptions } from './target/guard.ts'
-export { dnsResolver, type ResolveHost } from './target/resolve.ts'
+export { dnsResolver, type DnsOptions, type ResolveHost } from './target/resolve.ts'
 export type { TargetScheme, TargetUrl } from './target/url.ts'

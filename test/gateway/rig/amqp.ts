@@ -1,14 +1,11 @@
 import type { AddressInfo } from 'node:net'
-import {
-  createGateway,
-  hashKey,
-  keyRing,
-  newKey,
-  type Gateway,
-  type GatewayOptions,
-} from '@ostler/gateway'
+import { AMQPClient, type AMQPChannel } from '@cloudamqp/amqp-client'
+import { createGateway, type Gateway, type GatewayOptions } from '@ostler/gateway'
 import { Server } from 'proxy-chain'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { startRabbit, type RabbitOptions, type RabbitServer } from '../../servers/rabbit.ts'
 import { EventReader } from './events.ts'
+import { makeKey, ringOf } from './gateway.ts'
 
 export interface TestAgent {
   readonly id: string
@@ -60,20 +57,12 @@ export async function startGateway(
   agents: readonly TestAgent[],
   options: Partial<GatewayOptions> = {},
 ): Promise<TestGateway> {
-  const secret = newKey('test')
-  const keys = [newKey('test'), newKey('test'), newKey('test')]
   const logged: string[] = []
+  const scopes = [['amqp', 'usage'], ['amqp', 'usage'], ['fetch']] as const
+  const keys = scopes.map((own, i) => makeKey({ id: `key_${i}`, tier: 'test', scopes: own }))
+  const [{ key }, { key: otherKey }, { key: fetchKey }] = keys
   const gateway = await createGateway({
-    keys: keyRing(
-      keys.map((key, i) => ({
-        id: `key_${i}`,
-        tier: 'test',
-        scopes: i === 2 ? ['fetch'] : ['amqp', 'usage'],
-        createdAtMs: Date.now(),
-        hash: hashKey(key, secret),
-      })),
-      secret,
-    ),
+    keys: ringOf(...keys),
     tiers: {
       test: { policies: [{ name: 'test', limit: 1_000, windowMs: 60_000 }], permits: 5 },
     },
@@ -85,19 +74,19 @@ export async function startGateway(
     ...options,
   })
   const url = await gateway.listen({ port: 0 })
-  const post: TestGateway['post'] = async (path, body, { key = keys[0], headers, signal } = {}) =>
+  const post: TestGateway['post'] = async (path, body, { key: by = key, headers, signal } = {}) =>
     fetch(`${url}${path}`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
+      headers: { authorization: `Bearer ${by}`, 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
       ...(signal !== undefined && { signal }),
     })
   return {
     gateway,
     url,
-    key: keys[0],
-    otherKey: keys[1],
-    fetchKey: keys[2],
+    key,
+    otherKey,
+    fetchKey,
     logged,
     post,
     consume: async (body, asked) => {
@@ -106,4 +95,44 @@ export async function startGateway(
       return new EventReader(response)
     },
   }
+}
+
+/** What the tests of one file have in common. */
+export interface AtBroker {
+  rabbit: RabbitServer
+  agent: TestAgent
+  gateway: TestGateway
+  client: AMQPClient
+  /** The test's own channel, past the gateway. */
+  broker: AMQPChannel
+  /** The test's own queue. */
+  queue: string
+}
+
+/** A broker, an agent and a gateway for all tests of a file, and a queue for each. What it gives is there once a test runs. */
+export function useBroker(
+  options: { readonly rabbit?: RabbitOptions; readonly gateway?: Partial<GatewayOptions> } = {},
+): AtBroker {
+  const at = {} as AtBroker
+  let count = 0
+  beforeAll(async () => {
+    at.rabbit = await startRabbit(options.rabbit)
+    at.agent = await startAgent('de1')
+    at.gateway = await startGateway([at.agent], options.gateway)
+    at.client = new AMQPClient(at.rabbit.url)
+    await at.client.connect()
+  }, 90_000)
+  afterAll(async () => {
+    await at.gateway?.gateway.close()
+    await at.agent?.close()
+    await at.client?.close().catch(() => undefined)
+    await at.rabbit?.stop()
+  })
+  beforeEach(async () => {
+    at.queue = `q${count++}`
+    if (at.client.closed) await at.client.connect()
+    at.broker = await at.client.channel()
+    await at.broker.queueDeclare(at.queue)
+  })
+  return at
 }

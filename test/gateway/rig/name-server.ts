@@ -7,6 +7,8 @@ export interface Zone {
     readonly a?: readonly string[]
     readonly aaaa?: string
     readonly code?: number
+    /** How long the answer holds, in s. Default 60. */
+    readonly ttl?: number
   }
 }
 
@@ -15,14 +17,15 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-/** A name server on loopback, as `address:port`. Of hosts that are not in the zone it says nothing. */
-export async function serveNames(zone: Zone): Promise<string> {
+/** A name server on loopback, as `address:port`. Of hosts that are not in the zone it says nothing; what it was asked goes into `asked`. */
+export async function serveNames(zone: Zone, asked: string[] = []): Promise<string> {
   const socket = createSocket('udp4')
   socket.on('message', (query, { port, address }) => {
     const { host, type, end } = readQuestion(query)
+    asked.push(host)
     const entry = zone[host]
     if (entry === undefined) return
-    const { a = [], aaaa, code = 0 } = entry
+    const { a = [], aaaa, code = 0, ttl = 60 } = entry
     const records =
       type === 1 ? a.map(ipv4Bytes) : type === 28 && aaaa !== undefined ? [ipv6Bytes(aaaa)] : []
     const head = Buffer.from(query.subarray(0, 12))
@@ -30,7 +33,8 @@ export async function serveNames(zone: Zone): Promise<string> {
     head.writeUInt16BE(records.length, 6)
     head.writeUInt32BE(0, 8)
     const answers = records.map((data) => {
-      const record = Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 60, 0, data.length])
+      const record = Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 0, 0, data.length])
+      record.writeUInt32BE(ttl, 6)
       return Buffer.concat([record, data])
     })
     socket.send(Buffer.concat([head, query.subarray(12, end), ...answers]), port, address)

@@ -6,13 +6,16 @@ import { readEndpoint, type Endpoint } from './endpoint.ts'
 /** One connection to a target, or to a proxy that is sent requests as they are; one request at a time. */
 export class Connection {
   readonly client: Client
+  /** The checked address that it leads to; null where the agent has looked the name up. */
+  readonly address: string | null
   /** Told when the connection ends, whoever ends it. */
   whenGone: (() => void) | null = null
   readonly #socket: Socket
 
   /** @param keepAliveMs how long it is kept idle, unless the other side names a shorter time */
-  constructor(socket: Socket, maxHeaderBytes: number, keepAliveMs: number) {
+  constructor(socket: Socket, address: string | null, maxHeaderBytes: number, keepAliveMs: number) {
     this.#socket = socket
+    this.address = address
     this.client = new Client('http://connected', {
       connect: onceWith(socket),
       pipelining: 1,
@@ -75,10 +78,15 @@ export class Line {
     this.#most = most
   }
 
-  /** Takes out an idle connection that serves a lane, or null. O(idle of the agent) */
-  take(lane: string): Connection | null {
+  /**
+   * Takes out an idle connection that serves a lane, or null: one that leads to any of the addresses, which were checked for this
+   * request. O(idle of the agent)
+   */
+  take(lane: string, addresses: readonly string[]): Connection | null {
     for (let i = this.#idle.length - 1; i >= 0; i--) {
+      const { address } = this.#idle[i].connection
       if (this.#idle[i].lane !== lane) continue
+      if (address !== null && !addresses.includes(address)) continue
       const [{ connection }] = this.#idle.splice(i, 1)
       connection.whenGone = null
       if (connection.isOpen) return connection

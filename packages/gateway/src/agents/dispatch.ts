@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Agent } from '@ostler/core'
 import type { CheckedTarget } from '../target/guard.ts'
@@ -7,9 +7,20 @@ import { ACCEPT_ENCODING, decode } from './decode.ts'
 import type { Endpoint } from './endpoint.ts'
 import { exchange, wasStale, type WireRequest, type WireResponse } from './exchange.ts'
 import { AbortFailure, AgentFailure, RequestFailure, TimeoutFailure } from './failure.ts'
-import { headersForTarget, type HeaderFields, type ResponseHeaders } from './headers.ts'
+import {
+  headersForTarget,
+  isForConnection,
+  type HeaderFields,
+  type ResponseHeaders,
+} from './headers.ts'
 import { Patience } from './patience.ts'
-import { authorityOf, connectToAgent, openTunnel, type TunnelOptions } from './tunnel.ts'
+import {
+  authorityOf,
+  connectToAgent,
+  openTunnel,
+  toldAddress,
+  type TunnelOptions,
+} from './tunnel.ts'
 
 export interface DispatcherOptions {
   /** Agents whose connections are kept. Default 512. */
@@ -110,7 +121,7 @@ class AgentDispatcher implements Dispatcher {
     const line = this.#lines.to(agent)
     const wire = this.#wireOf(request, line.endpoint)
     const lane = wire.isAbsolute ? 'any' : laneOf(request.target)
-    let connection = line.take(lane)
+    let connection = line.take(lane, request.target.addresses)
     let response: WireResponse | null = null
     if (connection !== null) response = await exchangeUnlessStale(connection, wire, patience)
     let connectMs = 0
@@ -119,7 +130,8 @@ class AgentDispatcher implements Dispatcher {
       connectMs = performance.now() - startMs
       response = await exchange(connection, wire, patience)
     }
-    line.keep(lane, connection)
+    if (isForConnection(wire.headers)) connection.destroy()
+    else line.keep(lane, connection)
     const { status, headersAtMs } = response
     const { headers, bytes, truncated } = await this.#decoded(response, request, patience)
     const total = performance.now() - startMs
@@ -171,7 +183,8 @@ class AgentDispatcher implements Dispatcher {
         isAbsolute && endpoint.kind !== 'direct'
           ? await connectToAgent(endpoint, tunnelOptions)
           : await openTunnel(endpoint, target, tunnelOptions)
-      return new Connection(socket, maxHeaderBytes, keepAliveMs)
+      const address = isAbsolute ? null : addressOf(socket, endpoint, target, resolveAt)
+      return new Connection(socket, address, maxHeaderBytes, keepAliveMs)
     } catch (error) {
       // Who has little time must not make agents look slow.
       const hadLittle = leftMs < connectTimeoutMs || signal?.aborted === true
@@ -208,6 +221,17 @@ async function exchangeUnlessStale(
     if (wasStale(error, wire.method)) return null
     throw error
   }
+}
+
+/** Which of the checked addresses a socket leads to; null where the agent was told the name. */
+function addressOf(
+  socket: Socket,
+  { kind }: Endpoint,
+  { addresses }: CheckedTarget,
+  resolveAt: 'gateway' | 'agent',
+): string | null {
+  if (kind === 'direct') return socket.remoteAddress ?? ''
+  return resolveAt === 'agent' ? null : toldAddress(addresses)
 }
 
 /** What a connection may be used again for. */

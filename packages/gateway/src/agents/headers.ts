@@ -49,6 +49,9 @@ const KEPT_FROM_CALLERS: ReadonlySet<string> = new Set(HOP_BY_HOP)
 /** A key of the gateway, in the header that targets use as well. */
 const GATEWAY_KEY = /^\s*(?:bearer\s+)?ak_/i
 
+/** Schemes that log a connection in. */
+const CONNECTION_LOGIN = /^\s*(?:ntlm|negotiate)\b/i
+
 /**
  * What of a request's headers a target is sent, as names and values in turn: nothing that is for
  * one hop (nor what `connection` names), for the gateway, or about the caller.
@@ -64,6 +67,16 @@ export function headersForTarget(given: HeaderFields): string[] {
     }
   }
   return sent
+}
+
+/**
+ * Whether headers, as names and values in turn, prove who sends them to the whole connection and not to one request: then whoever
+ * sends the next one over it would be taken for him. RFC 4559, section 6.
+ */
+export function isForConnection(sent: readonly string[]): boolean {
+  return sent.some((name, i) => {
+    return i % 2 === 0 && /^authorization$/i.test(name) && CONNECTION_LOGIN.test(sent[i + 1])
+  })
 }
 
 /** What of a target's headers the caller gets: nothing that was for one hop. */

@@ -3,7 +3,7 @@ import { Patience } from '../agents/patience.ts'
 import { HeldPermit } from '../http/permit.ts'
 import type { House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
-import { EventStream } from '../stream/sse.ts'
+import { takeForEvents, type EventStream } from '../stream/sse.ts'
 import { reachBroker, whoWasLost, type BrokerParts, type Reached } from './connect.ts'
 import { QueueStream, type Ending } from './consumer.ts'
 import { BrokerFailure, errorEvent } from './failure.ts'
@@ -59,9 +59,8 @@ async function serve(
   const { house, parts, asked, reply, request } = serving
   const patience = new Patience(asked.timeoutMs, signal)
   const reached = await reachBroker(parts, asked, patience, signal)
-  reply.hijack()
   const { slowReaderMs } = house.options
-  const events = new EventStream(reply.raw, headersOf(reply), {
+  const events = takeForEvents(reply, {
     stallMs: slowReaderMs,
     onStall: () => watch.onSlow(),
   })
@@ -128,11 +127,13 @@ async function follow(
 /** A stream counts once, when it ends: as failed only where a failure ended it. */
 function count({ house, request }: Serving, { picked }: Reached, ending: Ending): void {
   const isFailure = ending instanceof BrokerFailure
-  const outcome = isFailure ? ending.code.toLowerCase() : 'ok'
-  house.metrics.outcomes.inc({ protocol: 'amqp', outcome })
-  const { id } = request.apiKey as ApiKey
-  const result = isFailure ? 'failed' : 'ok'
-  house.counters.add(id, 'amqp', result, picked.lease.domain, house.nowMs())
+  house.tally.add({
+    keyId: (request.apiKey as ApiKey).id,
+    protocol: 'amqp',
+    target: picked.lease.domain,
+    outcome: isFailure ? ending.code.toLowerCase() : 'ok',
+    result: isFailure ? 'failed' : 'ok',
+  })
 }
 
 function refuse(events: EventStream, failure: BrokerFailure): void {
@@ -149,12 +150,4 @@ function slowReader(ms: number): BrokerFailure {
 function permitLost(): BrokerFailure {
   const message = 'as many streams and WebSockets are open as may be, and this one lost its place'
   return new BrokerFailure('PERMIT_LOST', message)
-}
-
-function headersOf(reply: FastifyReply): Record<string, string | number | readonly string[]> {
-  const headers: Record<string, string | number | readonly string[]> = {}
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) headers[name] = value
-  }
-  return headers
 }

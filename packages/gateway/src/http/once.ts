@@ -13,8 +13,8 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 export interface Named {
   /** Such as `POST /amqp/publish`. */
   readonly route: string
-  /** All that makes two requests the same. */
-  readonly input: string
+  /** All that makes two requests the same, as text: asked for only where the operation has a name. */
+  readonly input: () => string
   readonly timeoutMs: number
   /** Whether something may have been done though there was an error: then the error is kept, and a repeat is told the same. */
   readonly mayBeDone: (error: unknown) => boolean
@@ -37,7 +37,8 @@ export async function answerOnce(
   const idempotencyKey = idempotencyKeyOf(request.headers)
   if (idempotencyKey === null) return sendAnswer(reply, await run(reply))
   const { id: keyId } = request.apiKey as ApiKey
-  const { route, input, timeoutMs } = named
+  const { route, timeoutMs } = named
+  const input = named.input()
   const begun = await house.operations.begin({ idempotencyKey, keyId, route, input, timeoutMs })
   if (begun.kind === 'replayed') {
     await house.admission.uncount(request, reply)

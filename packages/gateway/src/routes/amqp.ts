@@ -46,7 +46,7 @@ export function amqpRoutes(app: Routes, house: House): void {
       const { body, ...rest } = asked
       const named = {
         route: 'POST /amqp/publish',
-        input: JSON.stringify([rest, Buffer.from(body).toString('base64')]),
+        input: () => JSON.stringify([rest, Buffer.from(body).toString('base64')]),
         timeoutMs: asked.timeoutMs,
         mayBeDone: mayBeThere,
       }
@@ -82,7 +82,8 @@ function consumeRoute(app: Routes, house: House, parts: BrokerParts, streams: St
       try {
         await consume({ house, parts, streams, request, reply, asked })
       } catch (error) {
-        countFailure(house, (request.apiKey as ApiKey).id, asked.url, error)
+        const { id: keyId } = request.apiKey as ApiKey
+        house.tally.addError({ keyId, protocol: 'amqp', target: asked.url }, error)
         throw error
       }
       return reply
@@ -136,8 +137,7 @@ async function published(
       reached,
     } = await house.workshop.work(caller, (signal) => publish(parts, asked, signal))
     const { agent, distanceKm, lease } = reached.picked
-    house.metrics.outcomes.inc({ protocol: 'amqp', outcome })
-    house.counters.add(keyId, 'amqp', 'ok', lease.domain, house.nowMs())
+    house.tally.add({ keyId, protocol: 'amqp', target: lease.domain, outcome, result: 'ok' })
     const answer: PublishAnswer = {
       outcome,
       ...(why !== undefined && { reply: why }),
@@ -151,13 +151,7 @@ async function published(
     }
     return { status: 200, body: JSON.stringify(answer) }
   } catch (error) {
-    countFailure(house, keyId, asked.url, error)
+    house.tally.addError({ keyId, protocol: 'amqp', target: asked.url }, error)
     throw error
   }
-}
-
-function countFailure(house: House, keyId: string, url: string, error: unknown): void {
-  if (!(error instanceof ApiError) || error.status < 500) return
-  house.metrics.outcomes.inc({ protocol: 'amqp', outcome: error.code.toLowerCase() })
-  house.counters.add(keyId, 'amqp', 'failed', url, house.nowMs())
 }

@@ -4,7 +4,6 @@ import { fetchAnswer, isBlocked } from '../fetch/answer.ts'
 import { askedOf, isIdempotent, type AskedFetch } from '../fetch/request.ts'
 import { fetchTarget, mayBeDone, type Fetched } from '../fetch/run.ts'
 import { FetchAnswer, FetchBody, FetchQuery } from '../fetch/schema.ts'
-import { ApiError } from '../http/api-error.ts'
 import type { KeptAnswer } from '../http/idempotency.ts'
 import { answerOnce, sendAnswer } from '../http/once.ts'
 import { onceHeaders, wishHeaders } from '../http/wishes.ts'
@@ -56,10 +55,9 @@ export function fetchRoutes(app: Routes, house: House): void {
     },
     async (request, reply) => {
       const asked = askedOf(request.body, request.headers, request.query)
-      const { body, ...rest } = asked
       const named = {
         route: 'POST /fetch',
-        input: JSON.stringify([rest, body === null ? null : Buffer.from(body).toString('base64')]),
+        input: () => inputOf(asked),
         timeoutMs: asked.timeoutMs,
         mayBeDone: (error: unknown) => !isIdempotent(asked.method) && mayBeDone(error),
       }
@@ -68,6 +66,11 @@ export function fetchRoutes(app: Routes, house: House): void {
       )
     },
   )
+}
+
+/** All that makes two requests the same. */
+function inputOf({ body, ...rest }: AskedFetch): string {
+  return JSON.stringify([rest, body === null ? null : Buffer.from(body).toString('base64')])
 }
 
 async function answer(
@@ -92,21 +95,22 @@ async function counted(
   asked: AskedFetch,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const { id } = request.apiKey as ApiKey
+  const { id: keyId } = request.apiKey as ApiKey
   try {
     const fetched = await fetchTarget(house, asked, signal)
     const { outcome } = fetched.classification
-    house.metrics.outcomes.inc({ protocol: 'http', outcome: outcome.kind })
-    const result = isBlocked(outcome) ? 'blocked' : 'ok'
-    house.counters.add(id, 'http', result, fetched.picked.lease.domain, house.nowMs())
+    house.tally.add({
+      keyId,
+      protocol: 'http',
+      target: fetched.picked.lease.domain,
+      outcome: outcome.kind,
+      result: isBlocked(outcome) ? 'blocked' : 'ok',
+    })
     return fetched
   } catch (error) {
     // Whoever left, or was sent away at the end, has not seen a failure of ours.
     if (signal.aborted) house.metrics.outcomes.inc({ protocol: 'http', outcome: 'neutral' })
-    else if (error instanceof ApiError && error.status >= 500) {
-      house.metrics.outcomes.inc({ protocol: 'http', outcome: error.code.toLowerCase() })
-      house.counters.add(id, 'http', 'failed', asked.url, house.nowMs())
-    }
+    else house.tally.addError({ keyId, protocol: 'http', target: asked.url }, error)
     throw error
   }
 }

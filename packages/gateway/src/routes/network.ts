@@ -17,7 +17,7 @@ import { ApiError } from '../http/api-error.ts'
 import { HeldPermit } from '../http/permit.ts'
 import type { House, Routes } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
-import { EventStream } from '../stream/sse.ts'
+import { takeForEvents } from '../stream/sse.ts'
 import { errorAnswers } from './error-answers.ts'
 
 const Counts = Type.Object({
@@ -110,11 +110,9 @@ function healthRoute(app: Routes, house: House): void {
       const key = request.apiKey as ApiKey
       const permit = await HeldPermit.take(scheduler, key, PERMIT_MS, () => lost.abort())
       try {
-        await house.workshop.work(reply, (signal) => {
-          // Not before: what is refused is answered like everything else.
-          reply.hijack()
-          return watch(house, reply, AbortSignal.any([signal, lost.signal]), domain, page)
-        })
+        await house.workshop.work(reply, (signal) =>
+          watch(house, reply, AbortSignal.any([signal, lost.signal]), domain, page),
+        )
       } finally {
         await permit.release()
       }
@@ -131,8 +129,8 @@ async function watch(
   domain: string,
   page: CorePage,
 ): Promise<void> {
-  const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])
-  const stream = new EventStream(reply.raw, Object.fromEntries(headers))
+  // Not before: what is refused is answered like everything else.
+  const stream = takeForEvents(reply)
   const signal = AbortSignal.any([ended, workshop.closing])
   let told = ''
   try {

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import { StallWatch } from './stall.ts'
 
 const DEFAULT_HEARTBEAT_MS = 15_000
 const DEFAULT_STALL_MS = 30_000
@@ -12,10 +14,16 @@ export interface EventStreamOptions {
   readonly heartbeatMs?: number
   /** How long the last of a stream may take to reach its reader, in ms. Default 5,000. */
   readonly lingerMs?: number
-  /** How long a reader may take for what waits for him, in ms. Default 30,000. */
+  /** How long a reader may take nothing of what waits for him, in ms. Default 30,000. */
   readonly stallMs?: number
   /** What is done about a reader who does not: told once. Default: he is hung up on. */
   readonly onStall?: () => void
+}
+
+/** Takes an answer over for a stream of events, with the headers that it has by then. */
+export function takeForEvents(reply: FastifyReply, options?: EventStreamOptions): EventStream {
+  reply.hijack()
+  return new EventStream(reply.raw, reply.getHeaders(), options)
 }
 
 /**
@@ -24,27 +32,21 @@ export interface EventStreamOptions {
  */
 export class EventStream {
   readonly #raw: ServerResponse
-  readonly #stallMs: number
   readonly #lingerMs: number
-  readonly #onStall: () => void
+  readonly #stall: StallWatch
   readonly #heartbeat: NodeJS.Timeout
-  /** Runs while anything waits for the reader, anew whenever he takes some. */
-  #stall: NodeJS.Timeout | null = null
-  #waiting = 0
-  #taken = 0
   #hasEnded = false
 
   constructor(
     raw: ServerResponse,
-    headers: Readonly<Record<string, string | number | readonly string[]>>,
+    headers: Readonly<Record<string, string | number | string[] | undefined>>,
     options: EventStreamOptions = {},
   ) {
     const { stallMs = DEFAULT_STALL_MS, onStall = () => raw.destroy() } = options
     const { heartbeatMs = DEFAULT_HEARTBEAT_MS, lingerMs = DEFAULT_LINGER_MS } = options
     this.#raw = raw
-    this.#stallMs = stallMs
     this.#lingerMs = lingerMs
-    this.#onStall = onStall
+    this.#stall = new StallWatch(stallMs, onStall)
     raw.on('error', () => {})
     raw.writeHead(200, {
       ...headers,
@@ -97,33 +99,16 @@ export class EventStream {
   #write(text: string, onTaken?: () => void): Written {
     const raw = this.#raw
     if (this.#hasEnded || raw.destroyed) return 'closed'
-    this.#waiting++
-    this.#stall ??= setTimeout(() => this.#judge(), this.#stallMs)
+    this.#stall.sent()
     const isFlowing = raw.write(text, (error) => {
-      this.#waiting--
-      this.#taken++
-      if (this.#waiting > 0) this.#stall?.refresh()
-      else this.#stopStall()
+      this.#stall.taken()
       if (error === undefined || error === null) onTaken?.()
     })
     return isFlowing ? 'flowing' : 'full'
   }
 
-  /** After the process was held up a timer runs before it is heard what the reader took meanwhile. */
-  #judge(): void {
-    const before = this.#taken
-    setImmediate(() => {
-      if (this.#taken === before && this.#waiting > 0 && !this.#hasEnded) this.#onStall()
-    })
-  }
-
   #stop(): void {
     clearInterval(this.#heartbeat)
-    this.#stopStall()
-  }
-
-  #stopStall(): void {
-    if (this.#stall !== null) clearTimeout(this.#stall)
-    this.#stall = null
+    this.#stall.stop()
   }
 }

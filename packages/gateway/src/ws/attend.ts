@@ -107,17 +107,17 @@ async function opened(
   key: ApiKey,
   asked: AskedSocket,
 ): Promise<OpenTarget> {
-  const { metrics, counters, options, nowMs } = house
+  const { tally, options, nowMs } = house
   const { openWithinMs, maxMessageBytes } = options.sockets
   const { resolveAt, targetContext } = options
   const parts = { ...house, nowMs, resolveAt, targetContext, openWithinMs, maxMessageBytes }
+  const by = { keyId: key.id, protocol: 'ws' } as const
   if (client.readyState !== client.OPEN) throw new CallerGone()
   try {
     const target = await house.workshop.work({ raw: client }, (gone) =>
       openTarget(parts, asked, AbortSignal.any([gone, seat.signal])),
     )
-    metrics.outcomes.inc({ protocol: 'ws', outcome: 'ok' })
-    counters.add(key.id, 'ws', 'ok', target.picked.lease.domain, nowMs())
+    tally.add({ ...by, target: target.picked.lease.domain, outcome: 'ok', result: 'ok' })
     return target
   } catch (error) {
     if (client.readyState !== client.OPEN) throw new CallerGone()
@@ -125,9 +125,8 @@ async function opened(
     const failure = socketFailureOf(error)
     if (failure.isOurs) {
       const { outcome = failure.code.toLowerCase(), blocked } = failure.details
-      metrics.outcomes.inc({ protocol: 'ws', outcome: String(outcome) })
       const result = blocked === true ? 'blocked' : 'failed'
-      counters.add(key.id, 'ws', result, asked.target.host, nowMs())
+      tally.add({ ...by, target: asked.target.host, outcome: String(outcome), result })
     }
     throw failure
   }
