@@ -1,0 +1,99 @@
+import { APIConnectionError } from '../errors/connection-error.ts'
+import { OstlerError } from '../errors/ostler-error.ts'
+import type { WebSocketLike } from './web-socket.ts'
+
+/** Of what waits for its reader. WebSockets have no way to slow the other side down. */
+const MOST_WAITING_BYTES = 16 * 1024 * 1024
+/** Of those that applications may use. */
+const CLOSE_SLOW_READER = 4000
+
+/** How a WebSocket ended: RFC 6455, section 7.4. */
+export interface SocketEnd {
+  readonly code: number
+  readonly reason: string
+}
+
+/**
+ * A target's WebSocket, through the gateway. Its messages are gone through once: `for await (const message of socket)`, text as
+ * strings and the rest as bytes; who leaves the loop closes it. What waits for its reader is bounded (16 MiB): beyond that it is closed.
+ */
+export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
+  /** The agent that the target sees. */
+  readonly agent: string
+  /** What the target speaks of the sub-protocols that it was offered; empty for none. */
+  readonly protocol: string
+  /** Resolves when it has ended, whoever ended it. */
+  readonly closed: Promise<SocketEnd>
+  readonly #socket: WebSocketLike
+  readonly #waiting: (string | ArrayBuffer)[] = []
+  #waitingBytes = 0
+  #end: SocketEnd | null = null
+  #failure: OstlerError | null = null
+  #wake: () => void = () => undefined
+
+  constructor(socket: WebSocketLike, agent: string, protocol: string) {
+    this.#socket = socket
+    this.agent = agent
+    this.protocol = protocol
+    socket.addEventListener('message', ({ data }) => this.#take(data as string | ArrayBuffer))
+    this.closed = new Promise((resolve) => {
+      socket.addEventListener('close', ({ code, reason }) => {
+        this.#end = { code, reason }
+        this.#wake()
+        resolve(this.#end)
+      })
+    })
+  }
+
+  send(data: string | ArrayBuffer | Uint8Array<ArrayBuffer>): void {
+    this.#socket.send(data)
+  }
+
+  /** Ends it, and resolves when the other side agrees. `code`: 1000, or 3000 to 4999. */
+  async close(code = 1000, reason?: string): Promise<SocketEnd> {
+    this.#socket.close(code, reason)
+    return this.closed
+  }
+
+  /** @throws APIConnectionError where the connection to the gateway or to the target was lost, OstlerError SLOW_READER */
+  async *[Symbol.asyncIterator](): AsyncGenerator<string | ArrayBuffer, void> {
+    try {
+      for (;;) {
+        const message = this.#waiting.shift()
+        if (message !== undefined) {
+          this.#waitingBytes -= sizeOf(message)
+          yield message
+        } else if (this.#failure !== null) throw this.#failure
+        else if (this.#end !== null) return throwIfLost(this.#end)
+        else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve
+          })
+        }
+      }
+    } finally {
+      this.#socket.close(1000)
+    }
+  }
+
+  #take(message: string | ArrayBuffer): void {
+    this.#waitingBytes += sizeOf(message)
+    if (this.#waitingBytes <= MOST_WAITING_BYTES) this.#waiting.push(message)
+    else {
+      const text = `more than ${MOST_WAITING_BYTES} bytes waited for the reader of a WebSocket`
+      this.#failure ??= new OstlerError('SLOW_READER', text)
+      this.#socket.close(CLOSE_SLOW_READER, 'the reader is too slow')
+    }
+    this.#wake()
+  }
+}
+
+function throwIfLost({ code, reason }: SocketEnd): void {
+  // 1006: nobody said good-bye; 1011: the gateway lost the target.
+  if (code !== 1006 && code !== 1011) return
+  throw new APIConnectionError(`the WebSocket was lost with ${code} ${reason}`.trim())
+}
+
+function sizeOf(message: string | ArrayBuffer): number {
+  return typeof message === 'string' ? message.length : message.byteLength
+}
