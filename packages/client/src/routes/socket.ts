@@ -68,7 +68,10 @@ function opened(socket: WebSocketLike, first: string, signal: AbortSignal): Prom
     socket.addEventListener('open', () => socket.send(first))
     // What is wrong is told by the close that follows; but an error must find a listener.
     socket.addEventListener('error', (event) => {
-      const { error, message = 'the WebSocket failed' } = event as Partial<ErrorEvent>
+      const { error, message = 'the WebSocket failed' } = event as {
+        readonly error?: unknown
+        readonly message?: string
+      }
       if (!isAnswered) fail(new APIConnectionError(message, { cause: error }))
     })
     socket.addEventListener('close', ({ code, reason }) => {
