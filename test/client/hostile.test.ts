@@ -388,8 +388,13 @@ describe('a stream of events that', () => {
     expect(error).toMatchObject({ code: 'INVALID_ANSWER', excerpt: PAGE.slice(0, 512) })
   })
 
-  test('says what is no JSON', async () => {
-    const error = await consumed(says(`${ready}event: message\ndata: <p>\n\n`))
+  test('says what is no JSON has said what came before', async () => {
+    const message = 'event: message\ndata: {"delivery":"1"}\n\n'
+    const { client } = await against(says(`${ready}${message}event: message\ndata: <p>\n\n`))
+    const stream = client.amqp.consume({ url: 'amqp://b.example', queue: 'q' })
+    const messages = stream[Symbol.asyncIterator]()
+    expect(await messages.next()).toMatchObject({ value: { delivery: '1' } })
+    const error = await failure(messages.next())
     expect(error).toMatchObject({ code: 'INVALID_ANSWER', excerpt: '<p>' })
   })
 

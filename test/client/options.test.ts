@@ -169,6 +169,14 @@ describe('a request', () => {
     expect(attempts).toEqual([])
   })
 
+  test('with half a retry on a block is not sent', async () => {
+    const { client, runtime, attempts } = scripted([fine])
+    const call = client.fetch('http://shop.example/', { retryOnBlocked: 1.5 })
+    const result = await runtime.settle(call)
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'INVALID_REQUEST' } })
+    expect(attempts).toEqual([])
+  })
+
   test('with what JSON cannot hold is not sent', async () => {
     const { client, runtime, attempts } = scripted([fine])
     const headers = { n: 1n }

@@ -119,6 +119,17 @@ test('a target that is lost is an error of its reader', async () => {
   expect(await reading).toBeInstanceOf(Ostler.APIConnectionError)
 })
 
+test('the signal that it was opened with ends it, with its reason', async () => {
+  const { open, target } = await start()
+  const controller = new AbortController()
+  const socket = await open({ signal: controller.signal })
+  const reading = failure(all(socket))
+  const reason = new Error('enough')
+  controller.abort(reason)
+  expect(await reading).toMatchObject({ name: 'APIAbortError', cause: reason })
+  expect(await (await target.peer()).ended()).toMatchObject({ code: 1000 })
+})
+
 test('more than is kept for a reader who does not read closes it', async () => {
   const { open } = await start({}, {}, ({ socket }) => {
     for (let i = 0; i < 20; i++) socket.send(Buffer.alloc(1024 * 1024))

@@ -63,12 +63,12 @@ export interface ClientOptions {
 }
 
 /** Options with every default filled in. */
-export interface Settings extends Omit<Patience, 'signal'> {
+export interface Settings extends Omit<Patience, 'signal' | 'timeoutMs'> {
   readonly apiKey: string
   /** Ends in a slash. */
   readonly baseUrl: string
   /** Null where it was left to us, so that a target's own `timeout` may lengthen it. */
-  readonly askedTimeoutMs: number | null
+  readonly timeoutMs: number | null
   readonly maxAnswerBytes: number
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof fetch
@@ -90,8 +90,7 @@ export function settingsOf(options: ClientOptions): Settings {
     apiKey: options.apiKey ?? environment('OSTLER_API_KEY') ?? '',
     baseUrl: baseUrlOf(options.baseUrl ?? environment('OSTLER_BASE_URL'), problems),
     maxRetries: options.maxRetries ?? 3,
-    timeoutMs: options.timeoutMs ?? MINUTE_MS,
-    askedTimeoutMs: options.timeoutMs ?? null,
+    timeoutMs: options.timeoutMs ?? null,
     totalTimeoutMs: options.totalTimeoutMs ?? Infinity,
     maxRetryDelayMs: options.maxRetryDelayMs ?? MINUTE_MS,
     maxAnswerBytes: options.maxAnswerBytes ?? 64 * 1024 * 1024,
@@ -108,7 +107,7 @@ export function settingsOf(options: ClientOptions): Settings {
   } else if (!/^[\x21-\x7e]+$/.test(settings.apiKey)) {
     problems.push('apiKey must have no blank, no line end and nothing but ASCII')
   }
-  checkPatience(settings, problems)
+  checkPatience({ ...settings, timeoutMs: settings.timeoutMs ?? MINUTE_MS }, problems)
   checkInteger('maxAnswerBytes', settings.maxAnswerBytes, 1024, MOST_BYTES, problems)
   throwIfAny('INVALID_OPTIONS', problems)
   return settings
@@ -116,10 +115,9 @@ export function settingsOf(options: ClientOptions): Settings {
 
 /** How long one call goes on. `leastMs`: what its target was given, and some time more. @throws OstlerError INVALID_REQUEST */
 export function patienceOf(settings: Settings, call: CallOptions, leastMs = 0): Patience {
-  const { askedTimeoutMs, timeoutMs } = settings
   const patience: Patience = {
     maxRetries: call.maxRetries ?? settings.maxRetries,
-    timeoutMs: call.timeoutMs ?? askedTimeoutMs ?? Math.max(timeoutMs, leastMs),
+    timeoutMs: call.timeoutMs ?? settings.timeoutMs ?? Math.max(MINUTE_MS, leastMs),
     totalTimeoutMs: call.totalTimeoutMs ?? settings.totalTimeoutMs,
     maxRetryDelayMs: call.maxRetryDelayMs ?? settings.maxRetryDelayMs,
     signal: call.signal,
@@ -140,7 +138,8 @@ function checkPatience(patience: Omit<Patience, 'signal'>, problems: string[]): 
   checkInteger('maxRetryDelayMs', maxRetryDelayMs, 0, MOST_MS, problems)
 }
 
-function checkInteger(
+/** Adds a problem unless a value is an integer from `least` to `most`. */
+export function checkInteger(
   name: string,
   value: number,
   least: number,

@@ -4,6 +4,8 @@ import type { Shape } from '../wire.ts'
 import { retryAfterOf } from './retry-after.ts'
 
 const EXCERPT_BYTES = 512
+/** Of what somebody else says, in a message. */
+export const MOST_SHOWN = 200
 
 /** An answer whose body has been read. */
 export class Answer {
@@ -24,7 +26,7 @@ export class Answer {
 
   /** The body as JSON. @throws APIError INVALID_ANSWER where it is none, or not of this shape */
   read(shape: Shape): unknown {
-    this.#json ??= parsed(this.#bytes)
+    this.#json ??= this.#parsed()
     const problem = mismatch(shape, this.#json, 'it')
     if (problem !== null) throw this.#invalid(problem)
     return this.#json
@@ -34,7 +36,7 @@ export class Answer {
   error(nowMs: number): APIError {
     const { status, headers } = this
     const retryAfter = retryAfterOf(headers, nowMs)
-    const body = parsed(this.#bytes)
+    const body = this.#parsed()
     if (mismatch(ENVELOPE, body, '') !== null) {
       return this.#invalid('it has not the form of an error of the gateway', retryAfter)
     }
@@ -49,9 +51,13 @@ export class Answer {
     return new Response(this.#bytes.length === 0 ? null : this.#bytes, { status, headers })
   }
 
+  #parsed(): unknown {
+    return parsed(new TextDecoder().decode(this.#bytes))
+  }
+
   #invalid(problem: string, retryAfter: number | null = null): APIError {
     const { status, headers, requestId } = this
-    const type = headers.get('content-type') ?? 'no content type'
+    const type = headers.get('content-type')?.slice(0, MOST_SHOWN) ?? 'no content type'
     const message = `an answer ${status} of ${type} is none of the gateway's: ${problem}`
     const excerpt = excerptOf(this.#bytes)
     const code = 'INVALID_ANSWER'
@@ -78,9 +84,9 @@ export function excerptOf(bytes: Uint8Array): string {
 }
 
 /** Undefined for what is no JSON. */
-function parsed(bytes: Uint8Array): unknown {
+export function parsed(text: string): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes))
+    return JSON.parse(text)
   } catch {
     return undefined
   }

@@ -3,6 +3,7 @@ import { APIError } from '../errors/api-error.ts'
 import { APIAbortError, APITimeoutError, connectionError } from '../errors/connection-error.ts'
 import type { OstlerError } from '../errors/ostler-error.ts'
 import type { Settings } from '../options.ts'
+import { parsed } from './answer.ts'
 
 /** The gateway says something every 15 s, if only that it is there. */
 const SILENCE_MS = 60_000
@@ -34,7 +35,11 @@ export async function* eventsOf(
   }
   const parser = createParser({
     maxBufferSize: maxAnswerBytes,
-    onEvent: ({ event = 'message', data }) => events.push({ event, data: dataOf(data, response) }),
+    onEvent({ event = 'message', data: text }) {
+      const data = parsed(text)
+      if (data !== undefined) events.push({ event, data })
+      else end(invalid('INVALID_ANSWER', 'an event of the stream is no JSON', response, text))
+    },
     onError: ({ type, message }) => {
       if (type === 'max-buffer-size-exceeded') end(invalid('ANSWER_TOO_LARGE', message, response))
     },
@@ -58,14 +63,6 @@ export async function* eventsOf(
   } finally {
     signal?.removeEventListener('abort', aborted)
     await reader.cancel().catch(() => undefined)
-  }
-}
-
-function dataOf(text: string, response: Response): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw invalid('INVALID_ANSWER', 'an event of the stream is no JSON', response, text)
   }
 }
 

@@ -2,7 +2,7 @@ import { HEADERS } from '@ostler/api'
 import { apiError, type APIError } from '../errors/api-error.ts'
 import { OstlerError } from '../errors/ostler-error.ts'
 import { patienceOf, type CallOptions, type Settings } from '../options.ts'
-import { Answer, excerptOf } from './answer.ts'
+import { Answer, excerptOf, MOST_SHOWN } from './answer.ts'
 import { readBody } from './body.ts'
 import { begin, persist, type Course } from './persist.ts'
 
@@ -127,7 +127,7 @@ export class Transport {
     const { status, headers, type } = response
     if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
       await response.body?.cancel()
-      const where = headers.get('location') ?? 'another place'
+      const where = headers.get('location')?.slice(0, MOST_SHOWN) ?? 'another place'
       const message = `the gateway is not at baseUrl: its answer ${status} leads to ${where}`
       return apiError({ status, code: 'REDIRECTED', message, headers })
     }

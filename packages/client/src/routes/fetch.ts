@@ -2,19 +2,21 @@ import type { Answer } from '../call/answer.ts'
 import { APIPromise } from '../call/promise.ts'
 import type { Ask, Transport } from '../call/transport.ts'
 import { NoAgentAvailableError } from '../errors/api-error.ts'
-import { divided, type OnceOptions } from '../options.ts'
+import { checkInteger, divided, throwIfAny, type OnceOptions } from '../options.ts'
 import { newIdempotencyKey } from '../runtime.ts'
 import { FETCH_ANSWER, type FetchAnswer, type FetchBody } from '../wire.ts'
 
 /** Methods that may be sent to a target again: RFC 9110, section 9.2.2. */
 const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']
 
+const MOST_BLOCKS = 100
+
 /** How a target is fetched, and how long that may take. `headers` are the target's, as those of `fetch` are. */
 export interface FetchOptions extends Omit<FetchBody, 'url'>, Omit<OnceOptions, 'headers'> {
   /** Sent to the gateway besides the client's own. */
   readonly gatewayHeaders?: Readonly<Record<string, string>> | undefined
   /**
-   * How often a target that turns an agent away is asked again at once, through another agent each time: `meta.blocked`. Default 0.
+   * How often a target that turns an agent away is asked again at once, through another agent each time: `meta.blocked`; 0 to 100. Default 0.
    * Where no other agent is left, the last answer stands.
    */
   readonly retryOnBlocked?: number | undefined
@@ -31,6 +33,9 @@ export function fetchTarget(
 async function answered(transport: Transport, url: string, options: FetchOptions): Promise<Answer> {
   const { headers, gatewayHeaders, retryOnBlocked = 0, ...others } = options
   const { call, rest } = divided({ ...others, headers: gatewayHeaders })
+  const problems: string[] = []
+  checkInteger('retryOnBlocked', retryOnBlocked, 0, MOST_BLOCKS, problems)
+  throwIfAny('INVALID_REQUEST', problems)
   const { idempotencyKey = newIdempotencyKey(), ...wishes } = rest
   const body = { ...wishes, headers, url }
   const first: Ask = {

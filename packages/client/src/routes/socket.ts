@@ -4,12 +4,12 @@ import {
   type ConnectMessage,
   type SocketErrorMessage,
 } from '@ostler/api'
-import { mismatch } from '../call/answer.ts'
+import { mismatch, parsed } from '../call/answer.ts'
 import { begin, persist } from '../call/persist.ts'
 import { apiError } from '../errors/api-error.ts'
 import { APIConnectionError } from '../errors/connection-error.ts'
 import { OstlerError } from '../errors/ostler-error.ts'
-import { patienceOf, type CallOptions, type Settings } from '../options.ts'
+import { divided, patienceOf, type CallOptions, type Settings } from '../options.ts'
 import type { Shape } from '../wire.ts'
 import { TargetSocket } from './target-socket.ts'
 import type { WebSocketLike } from './web-socket.ts'
@@ -36,26 +36,40 @@ export async function openSocket(
       "there is no WebSocket here (Node has one since 22): import { WebSocket } from 'ws', and pass it to the client"
     throw new OstlerError('INVALID_OPTIONS', message)
   }
-  const { protocols = [], signal, timeoutMs, totalTimeoutMs, maxRetries, ...rest } = options
-  const { maxRetryDelayMs, headers, ...wishes } = rest
-  const call = { signal, timeoutMs, totalTimeoutMs, maxRetries, maxRetryDelayMs }
+  const { protocols = [], headers, ...others } = options
+  const { call, rest: wishes } = divided(others)
   // The choice is the target's: the gateway is offered none.
   const offered = protocols.length === 0 ? {} : { 'sec-websocket-protocol': protocols.join(', ') }
   const message = { ...wishes, headers: { ...headers, ...offered }, apiKey, url: String(url) }
+  const first = JSON.stringify(message)
   return persist({
     course: begin(patienceOf(settings, call), runtime),
     runtime,
     isRepeatable: true,
     waitsForAgent: true,
-    attempt: (signal) =>
-      opened(new WebSocket(`${baseUrl.replace(/^http/, 'ws')}ws`), JSON.stringify(message), signal),
+    attempt: async (signal) => {
+      const socket = new WebSocket(`${baseUrl.replace(/^http/, 'ws')}ws`)
+      return connected(
+        socket,
+        first,
+        signal,
+        (message) =>
+          // At once: what comes right behind the message is the target's already.
+          new TargetSocket(socket, message, call.signal),
+      )
+    },
     onRetry: (error, waitMs, retry) =>
       logger.warn?.(`ws: ${error.code}, again in ${Math.round(waitMs)} ms, retry ${retry}`),
   })
 }
 
-/** Sends the first message, and waits for the answer to it. */
-function opened(socket: WebSocketLike, first: string, signal: AbortSignal): Promise<TargetSocket> {
+/** Sends the first message, and takes the answer to it. */
+function connected<T>(
+  socket: WebSocketLike,
+  first: string,
+  signal: AbortSignal,
+  take: (answer: ConnectedMessage) => T,
+): Promise<T> {
   socket.binaryType = 'arraybuffer'
   return new Promise((resolve, reject) => {
     let isAnswered = false
@@ -82,8 +96,7 @@ function opened(socket: WebSocketLike, first: string, signal: AbortSignal): Prom
       if (isAnswered) return
       isAnswered = true
       try {
-        const { node_id: agent, protocol = '' } = connected(data)
-        resolve(new TargetSocket(socket, agent, protocol))
+        resolve(take(connectedMessage(String(data))))
       } catch (error) {
         fail(error as OstlerError)
       }
@@ -91,19 +104,15 @@ function opened(socket: WebSocketLike, first: string, signal: AbortSignal): Prom
   })
 }
 
-function connected(data: unknown): ConnectedMessage {
-  let message: unknown
-  try {
-    message = JSON.parse(String(data))
-  } catch {
-    // Told below.
-  }
+/** @throws OstlerError */
+function connectedMessage(data: string): ConnectedMessage {
+  const message = parsed(data)
   const { type } = (message ?? {}) as { readonly type?: unknown }
   if (type === 'connected' && mismatch(CONNECTED, message, '') === null) {
     return message as ConnectedMessage
   }
   if (type !== 'error' || mismatch(REFUSED, message, '') !== null) {
-    const excerpt = String(data).slice(0, 512)
+    const excerpt = data.slice(0, 512)
     const text = "the first message of the WebSocket is none of the gateway's"
     throw apiError({ status: 101, code: 'INVALID_ANSWER', message: text, excerpt })
   }

@@ -1,4 +1,5 @@
-import { APIConnectionError } from '../errors/connection-error.ts'
+import type { ConnectedMessage } from '@ostler/api'
+import { APIAbortError, APIConnectionError } from '../errors/connection-error.ts'
 import { OstlerError } from '../errors/ostler-error.ts'
 import type { WebSocketLike } from './web-socket.ts'
 
@@ -15,7 +16,7 @@ export interface SocketEnd {
 
 /**
  * A target's WebSocket, through the gateway. Its messages are gone through once: `for await (const message of socket)`, text as
- * strings and the rest as bytes; who leaves the loop closes it. What waits for its reader is bounded (16 MiB): beyond that it is closed.
+ * strings and the rest as bytes; who leaves the loop closes it, and so does the signal that it was opened with. What waits for its reader is bounded (16 MiB): beyond that it is closed.
  */
 export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
   /** The agent that the target sees. */
@@ -31,13 +32,19 @@ export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
   #failure: OstlerError | null = null
   #wake: () => void = () => undefined
 
-  constructor(socket: WebSocketLike, agent: string, protocol: string) {
+  constructor(socket: WebSocketLike, answer: ConnectedMessage, signal: AbortSignal | undefined) {
     this.#socket = socket
-    this.agent = agent
-    this.protocol = protocol
+    this.agent = answer.node_id
+    this.protocol = answer.protocol ?? ''
+    const aborted = (): void => {
+      this.#waiting.length = 0
+      this.#fail(new APIAbortError(signal?.reason), 1000, '')
+    }
+    signal?.addEventListener('abort', aborted, { once: true })
     socket.addEventListener('message', ({ data }) => this.#take(data as string | ArrayBuffer))
     this.closed = new Promise((resolve) => {
       socket.addEventListener('close', ({ code, reason }) => {
+        signal?.removeEventListener('abort', aborted)
         this.#end = { code, reason }
         this.#wake()
         resolve(this.#end)
@@ -55,7 +62,7 @@ export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
     return this.closed
   }
 
-  /** @throws APIConnectionError where the connection to the gateway or to the target was lost, OstlerError SLOW_READER */
+  /** @throws APIConnectionError where the connection to the gateway or the target was lost, APIAbortError, OstlerError SLOW_READER */
   async *[Symbol.asyncIterator](): AsyncGenerator<string | ArrayBuffer, void> {
     try {
       for (;;) {
@@ -77,13 +84,20 @@ export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
   }
 
   #take(message: string | ArrayBuffer): void {
+    if (this.#failure !== null) return
     this.#waitingBytes += sizeOf(message)
-    if (this.#waitingBytes <= MOST_WAITING_BYTES) this.#waiting.push(message)
-    else {
+    if (this.#waitingBytes > MOST_WAITING_BYTES) {
       const text = `more than ${MOST_WAITING_BYTES} bytes waited for the reader of a WebSocket`
-      this.#failure ??= new OstlerError('SLOW_READER', text)
-      this.#socket.close(CLOSE_SLOW_READER, 'the reader is too slow')
+      const error = new OstlerError('SLOW_READER', text)
+      return this.#fail(error, CLOSE_SLOW_READER, 'the reader is too slow')
     }
+    this.#waiting.push(message)
+    this.#wake()
+  }
+
+  #fail(error: OstlerError, code: number, reason: string): void {
+    this.#failure ??= error
+    this.#socket.close(code, reason)
     this.#wake()
   }
 }
