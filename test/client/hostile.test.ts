@@ -9,6 +9,8 @@ import { until } from '../servers/until.ts'
 const unhandled: unknown[] = []
 const hear = (error: unknown): void => void unhandled.push(error)
 let servers: Listening[] = []
+/** Connections that were asked for something: after an abort Node's `fetch` opens another one in advance. */
+let asked: Socket[] = []
 let timersBefore = 0
 
 beforeEach(() => {
@@ -20,15 +22,14 @@ beforeEach(() => {
 
 afterEach(async () => {
   // Nothing that is still to come may keep a connection or a timer either.
-  await until('every connection has ended', () =>
-    servers.every(({ sockets }) => sockets.every((socket) => socket.destroyed)),
-  )
+  await until('every connection has ended', () => asked.every((socket) => socket.destroyed))
   await until('every timer has ended', () => timers() <= timersBefore + 1)
   process.off('unhandledRejection', hear)
   process.off('uncaughtException', hear)
   expect(unhandled).toEqual([])
   for (const server of servers) await server.close()
   servers = []
+  asked = []
 })
 
 /** Those that keep the process alive; `until` has one itself. */
@@ -41,7 +42,12 @@ async function against(
   behaviour: (socket: Socket) => void,
   options: ClientOptions = {},
 ): Promise<{ readonly client: Ostler; readonly server: Listening }> {
-  const server = await serve((socket) => socket.once('data', () => behaviour(socket)))
+  const server = await serve((socket) =>
+    socket.once('data', () => {
+      asked.push(socket)
+      behaviour(socket)
+    }),
+  )
   servers.push(server)
   const baseUrl = `http://127.0.0.1:${server.port}`
   const client = new Ostler({ apiKey: 'ak_test_hush', baseUrl, maxRetries: 0, ...options })
