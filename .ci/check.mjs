@@ -15,6 +15,8 @@ import { root } from './checks/sources.mjs'
 
 const OPENAPI = 'packages/gateway/scripts/openapi.mjs'
 const WIRE = 'packages/client/scripts/wire.mjs'
+/** As CommonJS would, what is built and exported. */
+const REQUIRE = `require('node:module').createRequire('${root}/packages/client/package.json')('@ostler/client').Ostler.name`
 const LINT = ['--type-aware', '--deny-warnings', '--format=unix']
 
 const bin = (name) => join(root, 'node_modules/.bin', name)
@@ -28,6 +30,7 @@ const checks = [
   { name: 'openapi', run: () => command(process.execPath, [OPENAPI, '--check']) },
   { name: 'openapi client', run: () => command(process.execPath, [WIRE, '--check']) },
   { name: 'size', run: sizeProblems },
+  { name: 'require client', run: () => command(process.execPath, ['-e', REQUIRE]) },
   { name: 'lint', run: () => command(bin('oxlint'), LINT) },
   { name: 'format', run: () => command(bin('prettier'), ['--check', '.']) },
   { name: 'dead code', run: () => command(bin('knip'), ['--no-progress']) },

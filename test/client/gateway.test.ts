@@ -149,6 +149,17 @@ describe('every class of errors comes by its real cause', () => {
     expect(error.headers.get('x-request-id')).toBe(error.requestId)
   })
 
+  test('no class is left out', () => {
+    const provoked = new Set(conditions.map(({ Class }) => Class.name))
+    // These come of no answer, and of a broker: below, and in amqp.test.ts.
+    for (const name of ['APIConnectionError', 'APITimeoutError', 'APIAbortError', 'AMQPError']) {
+      provoked.add(name)
+    }
+    const classes = Object.keys(Ostler).filter((name) => name.endsWith('Error'))
+    const bases = ['OstlerError', 'APIError']
+    expect([...provoked].sort()).toEqual(classes.filter((name) => !bases.includes(name)).sort())
+  })
+
   test('a limit is told with all that there is to know of it', async () => {
     const { rig, client } = await start({ tier: 'one', tiers: ONE })
     await client.usage()

@@ -112,11 +112,11 @@ export class Transport {
       for (const [name, value] of Object.entries(query)) {
         if (value !== undefined) asked.set(name, String(value))
       }
-      const search = asked.size === 0 ? '' : `?${asked.toString()}`
+      const search = asked.toString()
       // A redirect is told, never followed: the key would go along, or the body stay behind.
       const init: RequestInit = { method, headers, redirect: 'manual' }
       if (body !== undefined) init.body = JSON.stringify(body)
-      return { url: `${baseUrl}${path}${search}`, init }
+      return { url: `${baseUrl}${path}${search && `?${search}`}`, init }
     } catch (cause) {
       const message = `the request cannot be sent: ${(cause as Error).message}`
       throw new OstlerError('INVALID_REQUEST', message, { cause })
