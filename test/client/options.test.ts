@@ -46,6 +46,18 @@ describe('the client', () => {
     expect(said).not.toContain('hush')
   })
 
+  test('knows no other options: what is misspelt is told', () => {
+    const options = { apiKey: KEY, timeout: 30_000, maxRetry: 1 } as ClientOptions
+    const said = problemOf(() => new Ostler(options))
+    expect(said).toContain('timeout is no option: there are apiKey,')
+    expect(said).toContain('maxRetry is no option')
+  })
+
+  test('shows no credentials of a place that is none', () => {
+    const baseUrl = 'ftp://user:hush@gateway.example'
+    expect(problemOf(() => new Ostler({ apiKey: KEY, baseUrl }))).not.toContain('hush')
+  })
+
   test('takes key and place from the environment, where they are not given', async () => {
     vi.stubEnv('OSTLER_API_KEY', 'ak_test_of_the_environment')
     vi.stubEnv('OSTLER_BASE_URL', 'http://there.example/ostler')

@@ -130,6 +130,19 @@ test('the signal that it was opened with ends it, with its reason', async () => 
   expect(await (await target.peer()).ended()).toMatchObject({ code: 1000 })
 })
 
+test('empty messages count as well, and however many wait come in their order', async () => {
+  const { open } = await start({}, {}, ({ socket }) => {
+    for (let i = 0; i < 50_000; i++) socket.send(i % 2 === 0 ? '' : `${i}`)
+    socket.close(1000)
+  })
+  const socket = await open()
+  await socket.closed
+  const got = await all(socket)
+  expect(got).toHaveLength(50_000)
+  expect(got.every((message, i) => message === (i % 2 === 0 ? '' : `${i}`))).toBe(true)
+  await expect(all(socket)).rejects.toThrow('gone through once')
+})
+
 test('more than is kept for a reader who does not read closes it', async () => {
   const { open } = await start({}, {}, ({ socket }) => {
     for (let i = 0; i < 20; i++) socket.send(Buffer.alloc(1024 * 1024))

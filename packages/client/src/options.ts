@@ -77,6 +77,20 @@ export interface Settings extends Omit<Patience, 'signal' | 'timeoutMs'> {
   readonly runtime: Runtime
 }
 
+const NAMES: Readonly<Record<keyof ClientOptions, true>> = {
+  apiKey: true,
+  baseUrl: true,
+  maxRetries: true,
+  timeoutMs: true,
+  totalTimeoutMs: true,
+  maxRetryDelayMs: true,
+  maxAnswerBytes: true,
+  headers: true,
+  fetch: true,
+  WebSocket: true,
+  logger: true,
+  runtime: true,
+}
 const MINUTE_MS = 60_000
 /** More would overflow a timer, which then rings at once. */
 const MOST_MS = 2_147_483_647
@@ -85,7 +99,9 @@ const MOST_BYTES = 1024 * 1024 * 1024
 
 /** Checks options and fills in the defaults. @throws OstlerError INVALID_OPTIONS, with every problem */
 export function settingsOf(options: ClientOptions): Settings {
-  const problems: string[] = []
+  const problems = Object.keys(options)
+    .filter((name) => !Object.hasOwn(NAMES, name))
+    .map((name) => `${name} is no option: there are ${Object.keys(NAMES).join(', ')}`)
   const settings: Settings = {
     apiKey: options.apiKey ?? environment('OSTLER_API_KEY') ?? '',
     baseUrl: baseUrlOf(options.baseUrl ?? environment('OSTLER_BASE_URL'), problems),
@@ -154,7 +170,8 @@ function baseUrlOf(given: string | undefined, problems: string[]): string {
   const text = given ?? 'http://127.0.0.1:8080'
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    problems.push(`baseUrl must be an http or https URL, got ${JSON.stringify(text)}`)
+    const shown = text.includes('@') ? 'one with credentials' : JSON.stringify(text.slice(0, 100))
+    problems.push(`baseUrl must be an http or https URL, got ${shown}`)
     return ''
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {

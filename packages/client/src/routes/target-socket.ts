@@ -5,6 +5,8 @@ import type { WebSocketLike } from './web-socket.ts'
 
 /** Of what waits for its reader. WebSockets have no way to slow the other side down. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024
+/** What a message takes besides what is in it: a million empty ones would else count as nothing. */
+const MESSAGE_BYTES = 64
 /** Of those that applications may use. */
 const CLOSE_SLOW_READER = 4000
 
@@ -28,6 +30,7 @@ export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
   readonly #socket: WebSocketLike
   readonly #waiting: (string | ArrayBuffer)[] = []
   #waitingBytes = 0
+  #isTaken = false
   #end: SocketEnd | null = null
   #failure: OstlerError | null = null
   #wake: () => void = () => undefined
@@ -64,19 +67,24 @@ export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
 
   /** @throws APIConnectionError where the connection to the gateway or the target was lost, APIAbortError, OstlerError SLOW_READER */
   async *[Symbol.asyncIterator](): AsyncGenerator<string | ArrayBuffer, void> {
+    if (this.#isTaken) {
+      throw new OstlerError('INVALID_REQUEST', 'the messages of a WebSocket are gone through once')
+    }
+    this.#isTaken = true
     try {
       for (;;) {
-        const message = this.#waiting.shift()
-        if (message !== undefined) {
+        // All at once: to take them off the front one by one would cost the square of their number.
+        for (const message of this.#waiting.splice(0)) {
+          if (this.#failure instanceof APIAbortError) break
           this.#waitingBytes -= sizeOf(message)
           yield message
-        } else if (this.#failure !== null) throw this.#failure
-        else if (this.#end !== null) return throwIfLost(this.#end)
-        else {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve
-          })
         }
+        if (this.#waiting.length > 0) continue
+        if (this.#failure !== null) throw this.#failure
+        if (this.#end !== null) return throwIfLost(this.#end)
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
       }
     } finally {
       this.#socket.close(1000)
@@ -109,5 +117,5 @@ function throwIfLost({ code, reason }: SocketEnd): void {
 }
 
 function sizeOf(message: string | ArrayBuffer): number {
-  return typeof message === 'string' ? message.length : message.byteLength
+  return MESSAGE_BYTES + (typeof message === 'string' ? message.length : message.byteLength)
 }
