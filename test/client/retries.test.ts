@@ -1,9 +1,11 @@
+import { getEventListeners } from 'node:events'
 import { Ostler, type CallOptions, type ClientOptions } from '@ostler/client'
 import { describe, expect, test } from 'vitest'
 import {
   blocked,
   cut,
   deaf,
+  events,
   fine,
   half,
   hang,
@@ -23,6 +25,9 @@ type Call =
   | 'fetch POST, no key'
   | 'fetch GET, no key'
   | 'publish, no key'
+  /** Up to the first event of a stream. */
+  | 'watch'
+  | 'consume'
 
 /** One case: what the other side does, attempt by attempt, and what comes of it. */
 interface Row {
@@ -165,16 +170,20 @@ const BLOCKS: readonly Row[] = [
   { name: 'a block, and no other agent', steps: [blocked, refuse('NO_AGENT_AVAILABLE')], call: 'fetch', options: { retryOnBlocked: 5 }, at: [0, 0], end: 'ok, blocked', keys: 2 },
   { name: 'a block, and no other agent for a while', steps: [blocked, NO_AGENT('20'), fine], call: 'fetch', options: { retryOnBlocked: 5 }, at: [0, 0], end: 'ok, blocked', keys: 2 },
   { name: 'a block, and then a connection that fails once', steps: [blocked, cut, fine], call: 'fetch', options: { retryOnBlocked: 1 }, at: [0, 0, 1_000], end: 'ok', keys: 2 },
-  {
-    name: 'retries are those of the call, however many agents are tried',
-    steps: [cut, blocked, cut],
-    call: 'fetch',
-    options: { retryOnBlocked: 1, maxRetries: 2 },
-    at: [0, 1_000, 1_000, 3_000],
-    end: 'APIConnectionError CONNECTION_FAILED',
-    keys: 2,
-  },
+  { name: 'retries are those of the call, however many agents are tried', steps: [cut, blocked, cut], call: 'fetch', options: { retryOnBlocked: 1, maxRetries: 2 }, at: [0, 1_000, 1_000, 3_000], end: 'APIConnectionError CONNECTION_FAILED', keys: 2 },
   { name: 'so is its time', steps: [later(400, blocked)], call: 'fetch', options: { retryOnBlocked: 9, totalTimeoutMs: 1_000 }, at: [0, 400, 800], end: 'APITimeoutError TIMEOUT', endMs: 1_000, keys: 3 },
+]
+
+// prettier-ignore
+const STREAMS: readonly Row[] = [
+  { name: 'a stream', steps: [events], call: 'watch', at: [0], end: 'ok' },
+  { name: 'a stream whose connection fails', steps: [cut, events], call: 'watch', at: [0, 1_000], end: 'ok' },
+  { name: 'a stream that hangs before it begins', steps: [hang, events], call: 'watch', options: { timeoutMs: 500 }, at: [0, 1_500], end: 'ok' },
+  { name: 'a stream that is refused', steps: [refuse('FORBIDDEN')], call: 'watch', at: [0], end: 'ForbiddenError FORBIDDEN' },
+  { name: 'a stream that is a page', steps: [page(200)], call: 'watch', at: [0], end: 'APIError INVALID_ANSWER' },
+  { name: 'too many streams at once', steps: [LIMITED('3'), events], call: 'consume', at: [0, 3_000], end: 'ok' },
+  { name: 'a queue, and no agent', steps: [NO_AGENT('5'), events], call: 'consume', at: [0, 5_000], end: 'ok' },
+  { name: 'a queue whose connection fails', steps: [cut, events], call: 'consume', at: [0, 1_000], end: 'ok' },
 ]
 
 // prettier-ignore
@@ -206,7 +215,7 @@ const ABORTS: readonly Row[] = [
   { name: 'when all is done', steps: [fine], abortAtMs: 300, at: [0], end: 'ok' },
 ]
 
-const TABLE = { STATUSES, STRANGERS, WAITS, COUNTS, METHODS, BLOCKS, TIMES, ABORTS }
+const TABLE = { STATUSES, STRANGERS, WAITS, COUNTS, METHODS, BLOCKS, STREAMS, TIMES, ABORTS }
 const REASON = new Error('the caller had enough')
 
 describe.each(Object.entries(TABLE))('%s', (_, rows) => {
@@ -232,6 +241,7 @@ describe.each(Object.entries(TABLE))('%s', (_, rows) => {
     }
     // Nothing is left behind.
     expect(runtime.pending).toBe(0)
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
     const keys = attempts.map(({ request }) => request.headers.get('idempotency-key'))
     const named = call.startsWith('fetch') && !call.endsWith('no key') && keys.length > 0
     expect(new Set(keys.filter((key) => key !== null)).size).toBe(row.keys ?? (named ? 1 : 0))
@@ -265,9 +275,18 @@ function made(client: Ostler, call: Call, options: CallOptions): PromiseLike<unk
         idempotencyKey: null,
         ...options,
       })
+    case 'watch':
+      return firstOf(client.network.watch('shop.example', options))
+    case 'consume':
+      return firstOf(client.amqp.consume({ url: 'amqp://broker.example', queue: 'q', ...options }))
     default:
       return call satisfies never
   }
+}
+
+async function firstOf<T>(stream: AsyncIterable<T>): Promise<T> {
+  for await (const first of stream) return first
+  throw new Error('nothing came')
 }
 
 function endOf(result: PromiseSettledResult<unknown>): string {

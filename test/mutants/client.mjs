@@ -167,4 +167,38 @@ export const client = [
     replace: "'the call was aborted'",
     tests: table,
   },
+  {
+    name: 'client-listener-left',
+    why: 'a signal that is used for many calls keeps all of them alive',
+    file: `${call}/persist.ts`,
+    find: "    cancel()\n    signal?.removeEventListener('abort', aborted)",
+    replace: '    cancel()',
+    tests: table,
+  },
+  {
+    name: 'client-stream-listener-left',
+    why: 'a signal that is used for many streams keeps all of them alive',
+    file: `${call}/events.ts`,
+    find: "    signal?.removeEventListener('abort', aborted)\n",
+    replace: '',
+    tests: table,
+  },
+  {
+    name: 'client-answer-after-body',
+    why: 'a body that is cut off is not tried again',
+    file: `${call}/persist.ts`,
+    find: 'error = connectionError(thrown)',
+    replace:
+      'error = connectionError(thrown)\n      if ((thrown as Error).message === "terminated") throw error',
+    tests: table,
+  },
+  {
+    name: 'client-socket-misses-first',
+    why: 'what comes right behind the answer to a WebSocket is lost',
+    file: `${routes}/socket.ts`,
+    find: 'resolve(take(connectedMessage(String(data))))',
+    replace:
+      'const answer = connectedMessage(String(data))\n        setTimeout(() => resolve(take(answer)))',
+    tests: ['test/client/sockets.test.ts'],
+  },
 ]

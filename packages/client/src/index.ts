@@ -1,4 +1,5 @@
 export { Ostler } from './ostler.ts'
+export type { AmqpErrorCode, AmqpErrorEvent, ApiErrorCode, FieldProblem } from '@ostler/api'
 export type { CallOptions, ClientOptions, Logger, OnceOptions } from './options.ts'
 export type { Runtime } from './runtime.ts'
 export type { APIPromise } from './call/promise.ts'

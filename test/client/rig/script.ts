@@ -70,6 +70,19 @@ export const fine: Step = (request) =>
 
 export const blocked: Step = () => Response.json(fetched(true))
 
+/** A stream that goes on after its first event, for whoever asks for one. */
+export const events: Step = () =>
+  new Response(
+    new ReadableStream({
+      start(controller) {
+        const text =
+          'event: health\ndata: {"domain":"shop.example"}\n\nevent: message\ndata: {"delivery":"1"}\n\n'
+        controller.enqueue(new TextEncoder().encode(text))
+      },
+    }),
+    { headers: { 'content-type': 'text/event-stream; charset=utf-8' } },
+  )
+
 /** An error as the gateway tells it. */
 export function refuse(
   code: ApiErrorCode,
