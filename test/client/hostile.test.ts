@@ -175,20 +175,23 @@ describe('an answer that is none', () => {
     expect(error.code).toBe(code)
   })
 
-  test('limits that are no numbers are null', async () => {
-    const body = {
-      error: { code: 'RATE_LIMITED', message: 'm', details: {} },
-      meta: { requestId: 'r' },
-    }
-    const headers = {
-      'x-ratelimit-limit': 'many',
-      'x-ratelimit-remaining': '',
-      'x-ratelimit-reset': 'soon',
-      'retry-after': 'later',
-    }
-    const error = await failureOf(answer(429, JSON.stringify(body), headers))
-    expect(error).toMatchObject({ limit: null, remaining: null, resetAt: null, retryAfter: null })
-  })
+  test.each(['soon', '', '9'.repeat(30), '-1e400'])(
+    'limits that are none are null: %j',
+    async (odd) => {
+      const body = {
+        error: { code: 'RATE_LIMITED', message: 'm', details: {} },
+        meta: { requestId: 'r' },
+      }
+      const headers = {
+        'x-ratelimit-limit': 'many',
+        'x-ratelimit-remaining': '',
+        'x-ratelimit-reset': odd,
+        'retry-after': 'later',
+      }
+      const error = await failureOf(answer(429, JSON.stringify(body), headers))
+      expect(error).toMatchObject({ limit: null, remaining: null, resetAt: null, retryAfter: null })
+    },
+  )
 
   test.each(['999999999999999', '1'.repeat(400), '-1', '1e9', 'NaN', 'Infinity'])(
     'Retry-After: %s is neither slept through nor believed',

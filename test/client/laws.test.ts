@@ -115,6 +115,8 @@ test('whatever the other side does, a call ends in bounds, with its data or a ty
         expect(error.excerpt?.length ?? 0).toBeLessThanOrEqual(512)
         expect(error.message.length).toBeLessThan(3000)
       }
+      if (error instanceof Ostler.RateLimitError)
+        expect(String(error.resetAt)).not.toContain('Invalid')
       if (error instanceof Ostler.APIAbortError) expect(error.cause).toBe(reason)
     }),
     { numRuns: RUNS, seed },

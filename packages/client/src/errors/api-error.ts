@@ -1,6 +1,9 @@
 import { HEADERS, type ApiErrorCode, type FieldProblem } from '@ostler/api'
 import { named, OstlerError } from './ostler-error.ts'
 
+/** The last instant that a `Date` can be: ECMAScript, 21.4.1.1. */
+const MOST_DATE_MS = 8.64e15
+
 export interface APIErrorInit {
   readonly status: number
   readonly code: string
@@ -127,8 +130,8 @@ export class RateLimitError extends APIError {
     const told = (name: string): number | null => numberOf(this.headers.get(name))
     this.limit = told(HEADERS.limit) ?? numberOf(this.details['limit'])
     this.remaining = told(HEADERS.remaining)
-    const resetSeconds = told(HEADERS.reset)
-    this.resetAt = resetSeconds === null ? null : new Date(resetSeconds * 1000)
+    const resetMs = (told(HEADERS.reset) ?? NaN) * 1000
+    this.resetAt = Math.abs(resetMs) <= MOST_DATE_MS ? new Date(resetMs) : null
   }
 
   static {
