@@ -158,6 +158,15 @@ describe('an answer that is none', () => {
     expect(error).toMatchObject({ code: 'INVALID_ANSWER', excerpt: JSON.stringify(body) })
   })
 
+  test('an envelope says no more than it may', async () => {
+    const more = { excerpt: 'x', status: 7, retryAfter: 9, headers: 1, requestId: 'r2', cause: 'c' }
+    const error = { code: 'CONFLICT', message: 'm', details: {}, ...more }
+    const told = await failureOf(answer(409, JSON.stringify({ error, meta: { requestId: 'r' } })))
+    expect(told).toMatchObject({ status: 409, retryAfter: null, requestId: 'r', excerpt: null })
+    expect(told.headers).toBeInstanceOf(Headers)
+    expect(told.cause).toBeUndefined()
+  })
+
   test('a code of a later version keeps its name, and gets its class by the status', async () => {
     const body = {
       error: { code: 'TOO_EARLY', message: 'm', details: {} },

@@ -41,8 +41,9 @@ export class Answer {
       return this.#invalid('it has not the form of an error of the gateway', retryAfter)
     }
     const { error, meta } = body as Envelope
-    const requestId = meta?.requestId ?? this.requestId
-    return apiError({ ...error, status, requestId, headers, retryAfter })
+    const { code, message, details } = error
+    const { requestId } = meta
+    return apiError({ status, code, message, details, requestId, headers, retryAfter })
   }
 
   /** The same as `fetch` would give it. Its body is here already. */

@@ -16,8 +16,8 @@ export interface FetchOptions extends Omit<FetchBody, 'url'>, Omit<OnceOptions, 
   /** Sent to the gateway besides the client's own. */
   readonly gatewayHeaders?: Readonly<Record<string, string>> | undefined
   /**
-   * How often a target that turns an agent away is asked again at once, through another agent each time: `meta.blocked`; 0 to 100. Default 0.
-   * Where no other agent is left, the last answer stands.
+   * How often a target that turns an agent away (`meta.blocked`) is asked again at once, through another agent each time; 0 to 100.
+   * Where no other agent is left, the last answer stands. Default 0.
    */
   readonly retryOnBlocked?: number | undefined
 }

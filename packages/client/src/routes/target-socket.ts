@@ -18,7 +18,8 @@ export interface SocketEnd {
 
 /**
  * A target's WebSocket, through the gateway. Its messages are gone through once: `for await (const message of socket)`, text as
- * strings and the rest as bytes; who leaves the loop closes it, and so does the signal that it was opened with. What waits for its reader is bounded (16 MiB): beyond that it is closed.
+ * strings and the rest as bytes; who leaves the loop closes it, and so does the signal that it was opened with. What waits for its
+ * reader is bounded (16 MiB): beyond that it is closed.
  */
 export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
   /** The agent that the target sees. */
