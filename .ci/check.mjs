@@ -10,9 +10,13 @@ import { join } from 'node:path'
 import { layerProblems } from './checks/layers.mjs'
 import { layoutProblems } from './checks/layout.mjs'
 import { purityProblems } from './checks/purity.mjs'
+import { sizeProblems } from './checks/size.mjs'
 import { root } from './checks/sources.mjs'
 
 const OPENAPI = 'packages/gateway/scripts/openapi.mjs'
+const WIRE = 'packages/client/scripts/wire.mjs'
+/** As CommonJS would, what is built and exported. */
+const REQUIRE = `require('node:module').createRequire('${root}/packages/client/package.json')('@ostler/client').Ostler.name`
 const LINT = ['--type-aware', '--deny-warnings', '--format=unix']
 
 const bin = (name) => join(root, 'node_modules/.bin', name)
@@ -24,6 +28,9 @@ const checks = [
   { name: 'purity', run: async () => purityProblems() },
   { name: 'types', run: () => command(bin('tsc'), ['-b', '--pretty', 'false']) },
   { name: 'openapi', run: () => command(process.execPath, [OPENAPI, '--check']) },
+  { name: 'openapi client', run: () => command(process.execPath, [WIRE, '--check']) },
+  { name: 'size', run: sizeProblems },
+  { name: 'require client', run: () => command(process.execPath, ['-e', REQUIRE]) },
   { name: 'lint', run: () => command(bin('oxlint'), LINT) },
   { name: 'format', run: () => command(bin('prettier'), ['--check', '.']) },
   { name: 'dead code', run: () => command(bin('knip'), ['--no-progress']) },

@@ -1,5 +1,6 @@
 // Imports go down only: between packages, and between the rooms of core.
 import { readdirSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { join, posix } from 'node:path'
 import { importsOf, root, sourcesUnder } from './sources.mjs'
 
@@ -12,6 +13,7 @@ const PACKAGES = {
   simulator: ['core'],
   api: [],
   gateway: ['core', 'api'],
+  client: ['api'],
   cli: ['core', 'simulator', 'api', 'gateway', 'store-sqlite', 'store-redis'],
 }
 
@@ -36,8 +38,8 @@ const ROOMS = {
 /** What core is imported by: they hold no code. */
 const ENTRIES = ['index.ts', 'packed.ts']
 
-/** The only built-in that core may use: it must run wherever JavaScript does. */
-const CORE_BUILT_INS = ['node:diagnostics_channel']
+/** The only built-ins of Node that these may use: they must run wherever JavaScript does. */
+const BUILT_INS = { core: ['node:diagnostics_channel'], api: [], client: [] }
 
 export function layerProblems() {
   const names = readdirSync(join(root, 'packages'), { withFileTypes: true })
@@ -62,10 +64,9 @@ function importProblem(name, path, specifier) {
     const other = specifier.split('/')[1]
     return PACKAGES[name].includes(other) ? null : `${name} may not import ${other}`
   }
-  if (name === 'core' && specifier.startsWith('node:') && !CORE_BUILT_INS.includes(specifier)) {
-    return `core may not import ${specifier}`
-  }
-  return null
+  const allowed = BUILT_INS[name]
+  if (allowed === undefined || !isBuiltin(specifier) || allowed.includes(specifier)) return null
+  return `${name} may not import ${specifier}`
 }
 
 function relativeProblem(name, path, specifier) {

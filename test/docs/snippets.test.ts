@@ -1,21 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { pages, promised, root, snippetsOf } from './snippets.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { fileOf, folderOf, printed, write } from './run.ts'
+import { needsWorld, pages, promised, root, snippetsOf } from './snippets.ts'
 
-// Written below the ignored dist/, where `@ostler/...` resolves as it does for the tests.
-const folder = join(root, 'test/dist/snippets')
+const folder = folderOf('snippets')
 const snippets = pages().flatMap(snippetsOf)
 const code = snippets.filter(({ language }) => ['ts', 'js'].includes(language))
 const running = code.filter(({ excuse }) => excuse === null)
-const fileOf = (at: string): string => join(folder, `${at.replaceAll(/[^\w-]+/g, '-')}.ts`)
 
-beforeAll(() => {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  for (const snippet of running) writeFileSync(fileOf(snippet.at), snippet.code)
-})
+beforeAll(() => write(folder, running))
 
 describe('the snippets of README and docs', () => {
   it('are found', () => {
@@ -49,17 +44,10 @@ describe('the snippets of README and docs', () => {
     expect(ran.status).toBe(0)
   })
 
-  for (const { at, code: text } of running) {
+  // Those of the client run where there is a gateway: see client.test.ts.
+  for (const { at, code: text } of running.filter((snippet) => !needsWorld(snippet))) {
     it(`run: ${at}`, async () => {
-      const lines: string[] = []
-      const log = vi.spyOn(console, 'log').mockImplementation((...words: unknown[]) => {
-        lines.push(words.map(String).join(' '))
-      })
-      try {
-        await import(fileOf(at))
-      } finally {
-        log.mockRestore()
-      }
+      const lines = await printed(fileOf(folder, at))
       const expected = promised(text)
       if (expected.length > 0) expect(lines).toEqual(expected)
     })

@@ -31,6 +31,11 @@ export function snippetsOf(page: string): Snippet[] {
   }))
 }
 
+/** Whether a snippet asks a gateway, and perhaps a broker through it. */
+export function needsWorld({ code }: Snippet): boolean {
+  return code.includes("from '@ostler/client'")
+}
+
 /** What a snippet says that it prints: its comments `// prints: ...`, in order. */
 export function promised(code: string): string[] {
   return [...code.matchAll(/\/\/ prints: (.*)$/gm)].map((match) => match[1])

@@ -1,5 +1,6 @@
 // The planted bugs: in `file`, `find` (which must stand there exactly once) becomes `replace`.
 // `why` says what a user would see; `tests` are the files that must notice.
+import { client } from './client.mjs'
 import { degraded } from './degraded.mjs'
 import { gateway } from './gateway.mjs'
 import { health } from './health.mjs'
@@ -7,4 +8,12 @@ import { limits } from './limits.mjs'
 import { picks } from './picks.mjs'
 import { stores } from './stores.mjs'
 
-export const mutants = [...limits, ...health, ...picks, ...degraded, ...stores, ...gateway]
+export const mutants = [
+  ...limits,
+  ...health,
+  ...picks,
+  ...degraded,
+  ...stores,
+  ...gateway,
+  ...client,
+]
