@@ -7,7 +7,12 @@ const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
 
-/** Somebody is described here. The eight bits below it are the country's index. */
+const LAT = 0
+const LON = 1
+const MARK = 2
+const WIDTH = 3
+
+/** In a mark: somebody is described here. The eight bits below it are the country's index. */
 const LIVE = 256
 const COUNTRY = 255
 
@@ -19,14 +24,13 @@ const NOTHING: readonly (Rest | null)[] = new Array<Rest | null>(CHUNK).fill(nul
 
 /**
  * What agents say of themselves, by small integers. An object for each of a million is four million things for the garbage collector to
- * copy and to mark, and each of them a miss to read; so ids, countries and coordinates stand in columns, 27 bytes an agent beside its id,
+ * copy and to mark, and each of them a miss to read; so ids, countries and coordinates stand in columns, 33 bytes an agent beside its id,
  * and an object is made when it is asked for. Only who says more keeps one, of the rest. Grows a chunk at a time.
  */
 export class Descriptions {
   readonly #ids: LongList<string> = new LongList()
-  /** Latitude and longitude; NaN where an agent does not say. */
-  readonly #degrees: Float64Array[] = []
-  readonly #marks: Uint16Array[] = []
+  /** Latitude and longitude, NaN where an agent does not say, and a mark: a row, for what is read together should be one line of the caches. */
+  readonly #rows: Float64Array[] = []
   readonly #rest: (readonly (Rest | null)[])[] = []
 
   constructor() {
@@ -39,17 +43,18 @@ export class Descriptions {
   }
 
   isLive(at: number): boolean {
-    return (this.#marks[at >>> CHUNK_BITS][at & IN_CHUNK] & LIVE) !== 0
+    return this.#rows[at >>> CHUNK_BITS][(at & IN_CHUNK) * WIDTH + MARK] >= LIVE
   }
 
   /** The description at a place below `length`, as it was put, in an object of its own; null where nobody is described. */
   get(at: number): StoredAgent | null {
     const chunk = at >>> CHUNK_BITS
-    const mark = this.#marks[chunk][at & IN_CHUNK]
-    if ((mark & LIVE) === 0) return null
-    const degrees = this.#degrees[chunk]
-    const lat = degrees[(at & IN_CHUNK) << 1]
-    const lon = degrees[((at & IN_CHUNK) << 1) | 1]
+    const rows = this.#rows[chunk]
+    const row = (at & IN_CHUNK) * WIDTH
+    const mark = rows[row + MARK] | 0
+    if (mark < LIVE) return null
+    const lat = rows[row + LAT]
+    const lon = rows[row + LON]
     const rest = this.#rest[chunk][at & IN_CHUNK]
     const country = mark & COUNTRY
     const id = this.idOf(at)
@@ -65,13 +70,18 @@ export class Descriptions {
     return this.#ids.get(at) ?? ''
   }
 
+  /** Reads what describing somebody anew will read, for who reads ahead. */
+  touch(at: number): number {
+    return this.idOf(at).length + (this.isLive(at) ? 1 : 0)
+  }
+
   /** Degrees; NaN where the agent does not say. */
   latOf(at: number): number {
-    return this.#degrees[at >>> CHUNK_BITS][(at & IN_CHUNK) << 1]
+    return this.#rows[at >>> CHUNK_BITS][(at & IN_CHUNK) * WIDTH + LAT]
   }
 
   lonOf(at: number): number {
-    return this.#degrees[at >>> CHUNK_BITS][((at & IN_CHUNK) << 1) | 1]
+    return this.#rows[at >>> CHUNK_BITS][(at & IN_CHUNK) * WIDTH + LON]
   }
 
   /** What the agent says beside who and where it is, or null. */
@@ -88,15 +98,16 @@ export class Descriptions {
   /** Who is described at a place already is described anew, and keeps the id that is there. */
   set(at: number, agent: StoredAgent): void {
     const chunk = at >>> CHUNK_BITS
-    if (chunk >= this.#marks.length) this.#grow(chunk)
+    if (chunk >= this.#rows.length) this.#grow(chunk)
     // The same id in another string would be one more for the collector to copy.
     if (!this.isLive(at)) this.#ids.set(at, agent.id)
     const { country, lat, lon } = agent
     const index = country === undefined ? NO_COUNTRY : countryIndex(country)
-    const degrees = this.#degrees[chunk]
-    degrees[(at & IN_CHUNK) << 1] = lat === undefined ? NaN : lat
-    degrees[((at & IN_CHUNK) << 1) | 1] = lon === undefined ? NaN : lon
-    this.#marks[chunk][at & IN_CHUNK] = LIVE | index
+    const rows = this.#rows[chunk]
+    const row = (at & IN_CHUNK) * WIDTH
+    rows[row + LAT] = lat === undefined ? NaN : lat
+    rows[row + LON] = lon === undefined ? NaN : lon
+    rows[row + MARK] = LIVE | index
     this.#setRest(at, restOf(agent, index))
   }
 
@@ -104,8 +115,8 @@ export class Descriptions {
   bury(at: number, id: string): void {
     this.#ids.set(at, id)
     const chunk = at >>> CHUNK_BITS
-    if (chunk >= this.#marks.length) this.#grow(chunk)
-    this.#marks[chunk][at & IN_CHUNK] = 0
+    if (chunk >= this.#rows.length) this.#grow(chunk)
+    this.#rows[chunk][(at & IN_CHUNK) * WIDTH + MARK] = 0
     this.#setRest(at, null)
   }
 
@@ -124,9 +135,8 @@ export class Descriptions {
   }
 
   #grow(chunk: number): void {
-    for (let i = this.#marks.length; i <= chunk; i++) {
-      this.#degrees.push(new Float64Array(roomFor(CHUNK * 16, i)))
-      this.#marks.push(new Uint16Array(roomFor(CHUNK * 2, i)))
+    for (let i = this.#rows.length; i <= chunk; i++) {
+      this.#rows.push(new Float64Array(roomFor(CHUNK * WIDTH * 8, i)))
       this.#rest.push(NOTHING)
     }
   }

@@ -149,8 +149,7 @@ export class Fleet {
     let read = 0
     for (let i = 0; i < ids.length; i++) {
       if (NUMBERS[i] < 0) continue
-      read += this.agents.idOf(NUMBERS[i]).length
-      if (this.agents.latOf(NUMBERS[i]) > 0) read++
+      read += this.agents.touch(NUMBERS[i])
       read ^= this.positionOf(NUMBERS[i])
     }
     for (let i = 0; i < ids.length; i++) {

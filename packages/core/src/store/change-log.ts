@@ -18,6 +18,8 @@ export interface Shelf<T> {
   get(entry: number): T | null
   /** The key of an entry, live or dead. */
   idOf(entry: number): string
+  /** Reads what setting an entry will read: a number of no meaning. */
+  touch(entry: number): number
   set(entry: number, value: T): void
   /** Keeps the key of a dead one. */
   bury(entry: number, key: string): void
@@ -46,6 +48,10 @@ class Objects<T extends object> implements Shelf<T> {
   idOf(entry: number): string {
     const value = this.#values.get(entry) as T | string
     return typeof value === 'string' ? value : this.#keyOf(value)
+  }
+
+  touch(entry: number): number {
+    return this.idOf(entry).length
   }
 
   set(entry: number, value: T): void {
@@ -132,7 +138,7 @@ export class ChangeLog<T extends object> {
       const entry = ENTRIES[i]
       if (entry < 0) continue
       read ^= this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] ^ this.#before(entry)
-      read += this.#values.idOf(entry).length
+      read += this.#values.touch(entry)
     }
     for (let i = 0; i < keys.length; i++) {
       const entry = ENTRIES[i]
