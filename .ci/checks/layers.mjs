@@ -18,13 +18,14 @@ const PACKAGES = {
 }
 
 /** room of core: the rooms that it may import. Loose files are their own rooms. */
-const BASE = ['errors.ts', 'clock.ts', 'random.ts', 'table.ts', 'list.ts']
+const BASE = ['errors.ts', 'clock.ts', 'random.ts', 'room.ts', 'table.ts', 'list.ts']
 const ROOMS = {
   'errors.ts': [],
   'clock.ts': [],
   'random.ts': [],
-  'table.ts': [],
-  'list.ts': [],
+  'room.ts': [],
+  'table.ts': ['room.ts'],
+  'list.ts': ['room.ts'],
   'domain.ts': BASE,
   limit: BASE,
   health: BASE,

@@ -178,15 +178,15 @@ export const picks = [
   {
     name: 'loads-shared-once-written',
     file: `${PICK}/loads.ts`,
-    find: 'if (this.#uses[chunk] === IDLE) this.#uses[chunk] = new Float64Array(CHUNK << USE_BITS)',
-    replace: '',
+    find: 'if (this.#uses[chunk] === IDLE) {',
+    replace: 'if (this.#uses[chunk] === undefined) {',
     why: 'a dispatch on one agent is counted on every 1,024th, in every fleet of the process',
     tests: ['test/core/pick/loads.test.ts'],
   },
   {
     name: 'exit-left-by-its-later-name',
     file: `${PICK}/fleet.ts`,
-    find: 'if (!keepsExit) this.#exits.leave(number, former)',
+    find: 'if (former !== null && !keepsExit) this.#exits.leave(number, former)',
     replace: '',
     why: 'an agent that changes its exit stays behind the former one as well',
     tests: ['test/core/pick/fleet.test.ts'],

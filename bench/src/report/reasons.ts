@@ -21,9 +21,9 @@ export const reasons: Readonly<Record<string, string>> = {
   'pick, against others':
     'where much is healthy a search ends at its first find; it balances nothing, takes no slot, and needs no report; a search for as many as an even choice takes is dearer: see "why: pick, against geokdbush". A pool of sessions that excludes nothing draws one at random',
   '1,000,000 exclusions over 10,000 domains':
-    'the bound is a handful of reads that depend on each other ("why: reads of memory", 60 MB); what is work and not memory shows "why: exclusions over 1,000 domains"',
+    'to write what is kept of an exclusion, and decide nothing, takes a good part of the bound ("why: 1,000,000 exclusions, by writing alone"); what the rest is of work, and of memory, shows "why: exclusions over 1,000 domains"',
   'the longest stall':
-    'the first portion runs before it is compiled, later ones read some thirty places of each agent: see "why: changes and index of 1,000,000 agents", and beside each row what collections took',
+    'the first calls of a kind run before they are compiled, and a portion of agents that move reads some thirty places of each: see "why: changes and index of 1,000,000 agents"; to keep strings, and do nothing else, takes what "why: the longest stall, by keeping alone" shows',
   'index of 1,000,000 agents':
     'what copying the agents and collecting take of it shows "why: changes and index of 1,000,000 agents"; the rest is some thirty reads an agent that miss',
   'admit on Redis':

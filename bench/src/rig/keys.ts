@@ -94,7 +94,11 @@ function freshSource(): Source {
 
 /** `ak_live_0000000`: all of one length. */
 export function keyNames(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `ak_live_${String(i).padStart(7, '0')}`)
+  return Array.from({ length: count }, (_, i) => keyName(i))
+}
+
+function keyName(i: number): string {
+  return `ak_live_${String(i).padStart(7, '0')}`
 }
 
 /**
@@ -106,6 +110,16 @@ export function flatKeyNames(count: number): string[] {
   return Array.from({ length: count }, (_, i) =>
     bytes.toString('latin1', i * KEY_BYTES, (i + 1) * KEY_BYTES),
   )
+}
+
+/** The same a portion at a time, each made when it is wanted: none is held for long but by who is given it. */
+export function* keyPortions(count: number): Generator<readonly string[]> {
+  for (let from = 0; from < count; from += PORTION) {
+    const names: string[] = []
+    for (let i = from; i < Math.min(from + PORTION, count); i++) names.push(keyName(i))
+    const bytes = Buffer.from(names.join(''))
+    yield names.map((_, i) => bytes.toString('latin1', i * KEY_BYTES, (i + 1) * KEY_BYTES))
+  }
 }
 
 function callsOf<Limiter>(limiter: Limiter, keys: string[], order: Uint32Array): Calls<Limiter> {

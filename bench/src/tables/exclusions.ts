@@ -55,16 +55,17 @@ export function timesOf(domainCount: number): readonly Figure[] {
 }
 
 /** What is held for exclusions alone is the difference to the same dispatches, all of which came to ok. */
-function bytesOf(): readonly Figure[] {
-  const calm = heldAfter(OK)
-  return [{ name: BYTES, unit: 'bytes', value: (heldAfter(BLOCKED) - calm) / (DOMAINS * EACH) }]
+async function bytesOf(): Promise<readonly Figure[]> {
+  const calm = await heldAfter(OK)
+  const held = await heldAfter(BLOCKED)
+  return [{ name: BYTES, unit: 'bytes', value: (held - calm) / (DOMAINS * EACH) }]
 }
 
-function heldAfter(outcome: typeof BLOCKED | typeof OK): number {
-  const before = liveBytes()
+async function heldAfter(outcome: typeof BLOCKED | typeof OK): Promise<number> {
+  const before = await liveBytes()
   const run = start(DOMAINS)
   for (let round = 0; round < EACH; round++) dispatchAll(run, outcome)
-  const held = liveBytes() - before
+  const held = (await liveBytes()) - before
   run.scheduler.close()
   return held
 }

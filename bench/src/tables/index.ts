@@ -18,6 +18,8 @@ const rooms: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
   sqlite: async () => (await import('./sqlite.ts')).sqliteTables,
   'why-limits': async () => (await import('./why-limits.ts')).whyLimitTables,
   'why-picks': async () => (await import('./why-picks.ts')).whyPickTables,
+  'why-exclusions': async () => (await import('./why-exclusions.ts')).whyExclusionTables,
+  'why-stalls': async () => (await import('./why-stalls.ts')).whyStallTables,
   'why-stores': async () => (await import('./why-stores.ts')).whyStoreTables,
   gateway: async () => (await import('./gateway.ts')).gatewayTables,
   'event-loop': async () => (await import('./event-loop.ts')).eventLoopTables,

@@ -45,15 +45,15 @@ function keyGauge(name: string, kind: Kind, limiter: () => Promise<Hit>): Gauge 
       // Machine code is not of the keys either: another limiter has it made first.
       const other = await limiter()
       for (const key of keys.slice(0, REHEARSED)) await other(key)
-      const nothing = liveBytes()
+      const nothing = await liveBytes()
       const hit = await limiter()
       // What holds the keys, such as a whole scheduler with its fleet and views, is told apart.
-      const before = liveBytes()
+      const before = await liveBytes()
       for (const key of keys) await hit(key)
-      const first = (liveBytes() - before) / KEYS
+      const first = ((await liveBytes()) - before) / KEYS
       if (kind === 'peer') return [{ name: `${name}, ${FIRST}`, unit: 'bytes', value: first }]
       for (let i = 1; i < PER_MINUTE; i++) for (const key of keys) await hit(key)
-      const full = (liveBytes() - before) / KEYS
+      const full = ((await liveBytes()) - before) / KEYS
       if (keys.length !== KEYS || (await hit(keys[0])) !== false)
         throw new Error('a key is not full')
       return [

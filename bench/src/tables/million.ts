@@ -21,21 +21,23 @@ export const millionTables: readonly Table[] = [
   },
 ]
 
-function measure(): readonly Figure[] {
+async function measure(): Promise<readonly Figure[]> {
   const clock = benchClock()
   const agents = placedAgents(AGENTS)
-  const empty = liveBytes()
+  const empty = await liveBytes()
   // The scheduler keeps a copy of each agent, so that nobody changes one behind its back.
   const copies = agents.map((agent) => ({ ...agent }))
-  const ownBytes = liveBytes() - empty
+  const ownBytes = (await liveBytes()) - empty
   copies.length = 0
-  const before = liveBytes()
+  const before = await liveBytes()
   const scheduler = new Scheduler({ store: memoryStore(), clock, random: seededRandom(7) })
   const startMs = performance.now()
   fill(scheduler, agents)
   const { kind } = scheduler.pick({ domain: 'shop.example', geo: 'DE', seed: 1 })
   const builtMs = performance.now() - startMs
-  const heldBytes = liveBytes() - before - ownBytes
+  const heldBytes = (await liveBytes()) - before - ownBytes
+  // Held until here.
+  scheduler.close()
   if (kind !== 'picked' || agents.length !== AGENTS) throw new Error(`the pick came to ${kind}`)
   return [
     { name: BUILT, unit: 's', value: builtMs / 1_000 },

@@ -5,7 +5,6 @@ import type { Case, Figure, Table } from '../case.ts'
 import { placedAgents } from '../rig/fleet.ts'
 import { domainOf, exclude, hintsOf, worldOf, type World } from '../rig/world.ts'
 import { median } from '../run/summary.ts'
-import { timesOf } from './exclusions.ts'
 import { filteredSearch } from './pick-peers.ts'
 import { picking } from './pick.ts'
 import { fleetOfMillion, upsertPortions } from './stalls.ts'
@@ -57,13 +56,6 @@ export const whyPickTables: readonly Table[] = [
       filteredSearch(AGENTS, '0 %'),
       filteredSearch(AGENTS, '0 %', 'geokdbush, the nearest 32', 32),
     ],
-    bounds: [],
-  },
-  {
-    name: 'why: exclusions over 1,000 domains',
-    about: 'A tenth of the million: what of a report is work, and what is memory.',
-    full: true,
-    gauges: [{ name: 'exclusions', kind: 'ours', processes: 1, measure: () => timesOf(1_000) }],
     bounds: [],
   },
   {

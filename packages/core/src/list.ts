@@ -1,3 +1,5 @@
+import { roomFor } from './room.ts'
+
 const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
@@ -41,7 +43,9 @@ export class LongInts {
   set(at: number, value: number): void {
     const chunk = at >>> CHUNK_BITS
     while (chunk >= this.#chunks.length) this.#chunks.push(ZEROS)
-    if (this.#chunks[chunk] === ZEROS) this.#chunks[chunk] = new Uint32Array(CHUNK)
+    if (this.#chunks[chunk] === ZEROS) {
+      this.#chunks[chunk] = new Uint32Array(roomFor(CHUNK * 4, chunk))
+    }
     this.#chunks[chunk][at & IN_CHUNK] = value
   }
 }

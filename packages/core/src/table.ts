@@ -1,3 +1,5 @@
+import { roomFor } from './room.ts'
+
 const CHUNK_BITS = 10
 const CHUNK = 1 << CHUNK_BITS
 const IN_CHUNK = CHUNK - 1
@@ -104,7 +106,7 @@ export class HandleTable {
       const handle = this.#heads[bucket >>> CHUNK_BITS][bucket & IN_CHUNK] - 1
       if (handle >= 0) read += this.next(handle)
     }
-    this.ahead = read
+    this.ahead = read & 1
   }
 
   add(hash: number): number {
@@ -139,7 +141,7 @@ export class HandleTable {
   }
 
   #addChunk(): void {
-    const row = new Uint32Array(CHUNK * this.#words)
+    const row = new Uint32Array(roomFor(CHUNK * this.#words * 4, this.rows.length))
     this.rows.push(row)
     this.ints.push(new Int32Array(row.buffer))
   }
@@ -179,8 +181,9 @@ export class HandleTable {
     const from = this.#split
     const to = this.#mask + 1 + from
     if (to >>> CHUNK_BITS === this.#heads.length) {
-      this.#heads.push(new Int32Array(CHUNK))
-      if (this.#ownersHash !== null) this.#marks.push(new Uint16Array(CHUNK))
+      const { length } = this.#heads
+      this.#heads.push(new Int32Array(roomFor(CHUNK * 4, length)))
+      if (this.#ownersHash !== null) this.#marks.push(new Uint16Array(roomFor(CHUNK * 2, length)))
     }
     let handle = this.#heads[from >>> CHUNK_BITS][from & IN_CHUNK] - 1
     this.#heads[from >>> CHUNK_BITS][from & IN_CHUNK] = 0

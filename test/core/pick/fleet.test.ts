@@ -46,7 +46,7 @@ function expectSame(fleet: Fleet, naive: NaiveFleet): void {
   expect(new Set(numbers.map((agent) => fleet.positionOf(agent))).size).toBe(numbers.length)
   for (const [id, agent] of naive.agents) {
     const number = fleet.find(id)
-    expect(fleet.agents.get(number)).toBe(agent)
+    expect(fleet.agents.get(number)).toEqual(agent)
     expect(fleet.at(fleet.positionOf(number))).toBe(number)
     expect(fleet.isUp(number)).toBe(naive.isUp(agent))
     expect(isPlaceOf(fleet.placeOf(number), agent)).toBe(true)
@@ -170,7 +170,7 @@ describe('a fleet', () => {
     const twice = Array.from({ length: 600 }, (_, i) => ({ id: `c${i % 599}`, country: 'AT' }))
     put(fleet, ...twice)
     expect([fleet.size, fleet.up]).toEqual([600, 600])
-    expect(fleet.agents.get(fleet.find('c0'))).toBe(twice[599])
+    expect(fleet.agents.get(fleet.find('c0'))).toEqual(twice[599])
   })
 
   test('gives the positions of those who left to those who come, so that it does not grow', () => {

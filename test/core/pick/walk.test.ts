@@ -25,7 +25,7 @@ test('a pick that begins at the first step with somebody gives what a walk of al
     // An explanation visits every step; a pick remembers where the first healthy agent was.
     const explained = scheduler.explain(request)
     const pick = scheduler.pick(request)
-    expect(pick.kind === 'picked' && pick.agent).toBe(
+    expect(pick.kind === 'picked' && pick.agent).toEqual(
       explained.kind === 'picked' && explained.agent,
     )
   }

@@ -2,6 +2,7 @@
 // or moved, so that growing to millions of keys has no pause; a block is named by its address, so
 // that no object exists per key.
 
+import { roomFor } from '../room.ts'
 import * as layout from './layout.ts'
 
 const { ARENA_BITS, ARENA_MASK } = layout
@@ -29,8 +30,9 @@ export class Arena {
     while (from <= ARENA_BITS && this.#first[from] === 0) from++
     if (from > ARENA_BITS) {
       from = ARENA_BITS
-      this.segments.push(new Uint32Array(SEGMENT_WORDS))
-      this.#oddBits.push(new Uint32Array(SEGMENT_WORDS / 128))
+      const { length } = this.segments
+      this.segments.push(new Uint32Array(roomFor(SEGMENT_WORDS * 4, length)))
+      this.#oddBits.push(new Uint32Array(roomFor(SEGMENT_WORDS / 32, length)))
       this.#link((this.segments.length - 1) * SEGMENT_WORDS, from)
     }
     const address = this.#first[from] - 1

@@ -1,5 +1,7 @@
 // hot path: where a row stands is a shift and a multiplication.
 
+import { roomFor } from '../room.ts'
+
 /** log2 of a whole segment's rows. */
 const SEGMENT_BITS = 14
 const SEGMENT_ROWS = 1 << SEGMENT_BITS
@@ -36,15 +38,19 @@ export class Rows {
     const last = this.#segments.length - 1
     const rows = this.#room - this.#wholeRoom
     if (rows < SEGMENT_ROWS) {
-      const words = new Uint32Array(rows * 2 * this.#width)
+      const words = this.#words(rows * 2, last)
       words.set(this.#segments[last])
       this.#segments[last] = words
       this.#room += rows
       return
     }
     this.#wholeRoom = this.#room
-    this.#segments.push(new Uint32Array(NEXT_ROWS * this.#width))
+    this.#segments.push(this.#words(NEXT_ROWS, last + 1))
     this.#room += NEXT_ROWS
+  }
+
+  #words(rows: number, segment: number): Uint32Array {
+    return new Uint32Array(roomFor(rows * this.#width * 4, segment))
   }
 
   /** The segment that holds a row's words. */

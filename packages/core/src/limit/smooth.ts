@@ -7,6 +7,7 @@ import {
   restoredAtMs,
   type Tat,
 } from './gcra.ts'
+import { roomFor } from '../room.ts'
 import { checkKey } from './key.ts'
 import { KeyTable } from './keys.ts'
 import type { SmoothPolicy } from './policy.ts'
@@ -113,7 +114,9 @@ export class SmoothSlab implements Slab<SmoothPolicy> {
 
   #write(slot: number, tat: Tat): void {
     const segment = slot >>> SEGMENT_BITS
-    if (segment === this.#tats.length) this.#tats.push(new Float64Array(FIELDS << SEGMENT_BITS))
+    if (segment === this.#tats.length) {
+      this.#tats.push(new Float64Array(roomFor((FIELDS << SEGMENT_BITS) * 8, segment)))
+    }
     const tats = this.#tats[segment]
     const at = (slot & ((1 << SEGMENT_BITS) - 1)) * FIELDS
     tats[at] = tat.wholeMs

@@ -1,5 +1,6 @@
 // hot path: every pick sets two deadlines, and every report takes them out. A list costs nothing to keep in order where a heap sifts.
 
+import { roomFor } from '../room.ts'
 import { ExpiryHeap } from './expiry.ts'
 
 const CHUNK_BITS = 10
@@ -55,8 +56,8 @@ export class Deadlines {
   set(handle: number, atMs: number): void {
     while (handle >>> CHUNK_BITS >= this.#chunks.length) {
       this.#chunks.push({
-        atMs: new Float64Array(CHUNK),
-        links: new Int32Array(CHUNK * 2).fill(ABSENT),
+        atMs: new Float64Array(roomFor(CHUNK * 8, this.#chunks.length)),
+        links: new Int32Array(roomFor(CHUNK * 8, this.#chunks.length)).fill(ABSENT),
       })
     }
     const { atMs: instants, links } = this.#chunks[handle >>> CHUNK_BITS]

@@ -1,4 +1,3 @@
-import { exitOf } from './agent.ts'
 import type { Fleet } from './fleet.ts'
 import { allowsPlace, isTooFar, refusalOf, type Query } from './query.ts'
 import type { Slots } from './slots.ts'
@@ -111,10 +110,12 @@ class Search {
   }
 
   #consider(agent: number): void {
-    const described = this.#fleet.agents.get(agent)
-    if (described === null || !this.#allows(agent) || described.drained === true) return
+    const { agents } = this.#fleet
+    if (!agents.isLive(agent) || !this.#allows(agent) || agents.restOf(agent)?.drained === true) {
+      return
+    }
     const restMs = this.#fleet.resting.has(agent) ? this.#fleet.resting.at(agent) : 0
-    const pairMs = this.#view.pickableAtMs(exitOf(described))
+    const pairMs = this.#view.pickableAtMs(agents.exitOf(agent))
     const atMs = Math.max(pairMs, restMs, this.#slots.freeAtMs(agent))
     if (atMs < this.bestMs) this.bestMs = atMs
   }

@@ -1,7 +1,8 @@
-import { LongInts, type LongList } from '../list.ts'
+import { LongInts } from '../list.ts'
 import { hash32 } from '../random.ts'
 import { HandleTable } from '../table.ts'
 import type { StoredAgent } from './agent.ts'
+import type { Descriptions } from './descriptions.ts'
 
 const NEXT = 0
 const BEFORE = 1
@@ -11,7 +12,7 @@ const BEFORE = 1
  * An exit is known by the first agent of its chain; one that no exitIp names is its agent's own id, and kept by the fleet.
  */
 export class Exits {
-  readonly #agents: LongList<StoredAgent>
+  readonly #agents: Descriptions
   readonly #table = new HandleTable()
   /** By exit: its first agent plus one. By agent: the next of its exit and the one before it, plus one; 0 for none. */
   readonly #firsts = new LongInts()
@@ -19,7 +20,7 @@ export class Exits {
   /** Agents whose exit is their own id. */
   #own = 0
 
-  constructor(agents: LongList<StoredAgent>) {
+  constructor(agents: Descriptions) {
     this.#agents = agents
   }
 
@@ -80,7 +81,7 @@ export class Exits {
     const table = this.#table
     for (let exit = table.first(hash); exit >= 0; exit = table.next(exit)) {
       if (!table.isOf(exit, hash)) continue
-      if (this.#agents.get(this.#firsts.get(exit) - 1)?.exitIp === exitIp) return exit
+      if (this.#agents.restOf(this.#firsts.get(exit) - 1)?.exitIp === exitIp) return exit
     }
     return -1
   }

@@ -1,9 +1,10 @@
-import { LongList } from '../list.ts'
 import { hash32 } from '../random.ts'
+import { roomFor } from '../room.ts'
 import { AHEAD, HandleTable } from '../table.ts'
 import { DEFAULT_CONCURRENCY, type StoredAgent } from './agent.ts'
 import { CountryCounts } from './country-counts.ts'
 import { COUNTRY_SHIFT, LOCAL_MASK } from './excluded.ts'
+import { Descriptions } from './descriptions.ts'
 import { Exits } from './exits.ts'
 import { ExpiryHeap } from './expiry.ts'
 import { Gazetteer, isPlaceOf, standsAlike } from './gazetteer.ts'
@@ -37,7 +38,7 @@ export class Fleet {
 
   readonly loads: Loads = new Loads()
   /** By number, as they were put; null for a number that nobody has. */
-  readonly agents: LongList<StoredAgent> = new LongList()
+  readonly agents: Descriptions = new Descriptions()
 
   /** Agents that are up, by country. */
   readonly upByCountry: CountryCounts = new CountryCounts()
@@ -97,10 +98,10 @@ export class Fleet {
 
   /** Calls back with every agent of an exit. One that is `likely` called like the exit spares looking up the name. */
   eachOfExit(exit: string, visit: (agent: number) => void, likely: number = -1): void {
-    const isKnown = likely >= 0 && this.agents.get(likely)?.id === exit
+    const isKnown = likely >= 0 && this.agents.idOf(likely) === exit
     this.#exits.each(exit, visit)
     const own = isKnown ? likely : this.find(exit)
-    if (own >= 0 && this.agents.get(own)?.exitIp === undefined) visit(own)
+    if (own >= 0 && this.agents.restOf(own)?.exitIp === undefined) visit(own)
   }
 
   /** Agents in fleet order. */
@@ -133,8 +134,7 @@ export class Fleet {
     }
     for (let i = 0; i < agents.length; i++) {
       const place = places[i]
-      if (place !== null) this.#add(numbers[i], agents[i], place)
-      else this.#replace(numbers[i], agents[i])
+      this.#put(numbers[i], agents[i], place)
       onPut(numbers[i], place !== null)
     }
   }
@@ -149,9 +149,8 @@ export class Fleet {
     let read = 0
     for (let i = 0; i < ids.length; i++) {
       if (NUMBERS[i] < 0) continue
-      const agent = this.agents.get(NUMBERS[i])
-      if (agent !== null) read += agent.id.length + (agent.lat ?? 0) + (agent.lon ?? 0)
-      read += this.positionOf(NUMBERS[i])
+      read += this.agents.touch(NUMBERS[i])
+      read ^= this.positionOf(NUMBERS[i])
     }
     for (let i = 0; i < ids.length; i++) {
       // One that a change under way has numbered is not at a place yet.
@@ -160,7 +159,7 @@ export class Fleet {
       read += free + (cell === null || cell.parent === null ? 0 : cell.up + cell.parent.up)
       if (this.at(this.positionOf(NUMBERS[i])) >= 0 && this.isUp(NUMBERS[i])) read++
     }
-    this.ahead = read
+    this.ahead = read & 1
   }
 
   remove(id: string): void {
@@ -173,7 +172,7 @@ export class Fleet {
     this.#leavePlace(agent, described)
     this.resting.remove(agent)
     this.#ids.remove(agent)
-    this.agents.set(agent, null)
+    this.agents.clear(agent)
   }
 
   /** Rests an agent until an instant; 0 ends a rest. */
@@ -214,7 +213,7 @@ export class Fleet {
   #find(id: string, hash: number): number {
     const ids = this.#ids
     for (let agent = ids.first(hash); agent >= 0; agent = ids.next(agent)) {
-      if (ids.isOf(agent, hash) && this.agents.get(agent)?.id === id) return agent
+      if (ids.isOf(agent, hash) && this.agents.idOf(agent) === id) return agent
     }
     return -1
   }
@@ -223,44 +222,50 @@ export class Fleet {
     const number = this.#ids.add(hash)
     this.agents.set(number, agent)
     const chunk = number >>> CHUNK_BITS
-    if (chunk === this.#spots.length) this.#spots.push(new Uint32Array(CHUNK * 2))
+    if (chunk === this.#spots.length) {
+      this.#spots.push(new Uint32Array(roomFor(CHUNK * 8, chunk)))
+    }
     this.#spots[chunk][(number & IN_CHUNK) << 1] = NOWHERE
     return number
   }
 
-  #add(number: number, agent: StoredAgent, place: Place): void {
-    this.loads.open(number, agent.weight ?? 1, agent.maxConcurrency ?? DEFAULT_CONCURRENCY)
-    this.#exits.join(number, agent)
-    this.#enterPlace(number, agent, place)
-    place.wanted--
-    this.#refresh(number)
-  }
-
-  #replace(number: number, agent: StoredAgent): void {
-    const former = this.agents.get(number) as StoredAgent
-    const keepsExit = former.exitIp === agent.exitIp
-    if (!keepsExit) this.#exits.leave(number, former)
-    this.agents.set(number, agent)
-    this.loads.describe(number, agent.weight ?? 1, agent.maxConcurrency ?? DEFAULT_CONCURRENCY)
+  /**
+   * Adds an agent at the place that was found for it, or (null) replaces a known one. One way for both: most of a fleet's life only one of them
+   * is taken, and who comes to the other would run what nobody has compiled.
+   */
+  #put(number: number, agent: StoredAgent, found: Place | null): void {
+    const { agents, loads } = this
+    const weight = agent.weight ?? 1
+    const capacity = agent.maxConcurrency ?? DEFAULT_CONCURRENCY
+    const former = found === null ? agents.get(number) : null
+    if (former === null) loads.open(number, weight, capacity)
+    else loads.describe(number, weight, capacity)
+    const keepsExit = former !== null && former.exitIp === agent.exitIp
+    if (former !== null && !keepsExit) this.#exits.leave(number, former)
+    if (former !== null) agents.set(number, agent)
     if (!keepsExit) this.#exits.join(number, agent)
-    const place = this.placeOf(number)
-    const stays = standsAlike(former, agent) || isPlaceOf(place, agent)
-    if (former.city !== agent.city) place.name = null
-    if (stays && keepsExit && former.drained === agent.drained) return
-    if (!stays || !keepsExit) {
-      this.#setUp(number, false)
-      this.#note(number)
+    let place = found ?? this.placeOf(number)
+    const stays = former !== null && (standsAlike(former, agent) || isPlaceOf(place, agent))
+    if (former !== null) {
+      if (former.city !== agent.city) place.name = null
+      if (stays && keepsExit && former.drained === agent.drained) return
+      if (!stays || !keepsExit) {
+        this.#setUp(number, false)
+        this.#note(number)
+      }
+      if (!stays) {
+        this.#leavePlace(number, former)
+        place = this.gazetteer.placeFor(agent)
+      }
     }
-    if (!stays) {
-      this.#leavePlace(number, former)
-      this.#enterPlace(number, agent, this.gazetteer.placeFor(agent))
-    }
+    if (!stays) this.#enterPlace(number, agent, place)
+    if (found !== null) found.wanted--
     this.#refresh(number)
   }
 
   /** Sets upness to what draining and rest say, and notes it if it changed. */
   #refresh(agent: number): void {
-    const up = this.agents.get(agent)?.drained !== true && !this.resting.has(agent)
+    const up = this.agents.restOf(agent)?.drained !== true && !this.resting.has(agent)
     if (up === this.isUp(agent)) return
     this.#setUp(agent, up)
     this.#note(agent)

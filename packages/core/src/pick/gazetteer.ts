@@ -134,9 +134,11 @@ export function locate(agent: Agent): { readonly lat: number; readonly lon: numb
   return agent.country === undefined ? null : (centreOf(agent.country) ?? null)
 }
 
-/** Whether two agents say the same of where they are. */
+/** Whether two agents say the same of where they are; by their countries' indexes, for how strings are compared depends on where they come from. */
 export function standsAlike(a: Agent, b: Agent): boolean {
-  return a.lat === b.lat && a.lon === b.lon && a.country === b.country && a.region === b.region
+  return (
+    a.lat === b.lat && a.lon === b.lon && a.region === b.region && countryOf(a) === countryOf(b)
+  )
 }
 
 /** Whether a place is the one that an agent says it is at. */

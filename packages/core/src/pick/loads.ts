@@ -1,6 +1,7 @@
 // hot path: a choice of two reads all of this of both, and every pick and report writes some. What is read together lies together,
 // for in a large fleet each agent is a cache miss; and in chunks, for one array that grows is copied while everybody waits.
 
+import { roomFor } from '../room.ts'
 import { DEFAULT_CONCURRENCY } from './agent.ts'
 
 const CHUNK_BITS = 10
@@ -147,7 +148,9 @@ export class Loads {
   /** The chunk of an agent, to write to. */
   #useOf(agent: number): Float64Array {
     const chunk = agent >>> CHUNK_BITS
-    if (this.#uses[chunk] === IDLE) this.#uses[chunk] = new Float64Array(CHUNK << USE_BITS)
+    if (this.#uses[chunk] === IDLE) {
+      this.#uses[chunk] = new Float64Array(roomFor((CHUNK << USE_BITS) * 8, chunk))
+    }
     return this.#uses[chunk]
   }
 }

@@ -1,6 +1,7 @@
 import type { GeoHint, GeoWish } from '../geo/hint.ts'
 import { continentRange, NO_COUNTRY } from '../geo/places.ts'
 import { distanceKm } from '../geo/sphere.ts'
+import type { StoredAgent } from './agent.ts'
 import type { Fleet } from './fleet.ts'
 import { locate } from './gazetteer.ts'
 import type { Place } from './localities.ts'
@@ -23,7 +24,7 @@ export function refusalOf(fleet: Fleet, query: Query, agent: number): Refusal | 
   if (query.pin !== null && !query.pin.has(agent)) return 'not_pinned'
   if (query.avoid !== null && query.avoid.has(agent)) return 'avoided'
   if (query.tags !== null) {
-    const tags = fleet.agents.get(agent)?.tags
+    const tags = fleet.agents.restOf(agent)?.tags
     for (const tag of query.tags)
       if (tags === undefined || !tags.includes(tag)) return 'tag_missing'
   }
@@ -41,11 +42,14 @@ export function isTooFar(fleet: Fleet, query: Query, agent: number): boolean {
 /** Km from the hint's centre to an agent's own coordinates; null where either is missing. */
 export function distanceTo(fleet: Fleet, query: Query, agent: number): number | null {
   const centre = query.hint === null ? null : query.hint.centre
-  const described = fleet.agents.get(agent)
-  if (centre === null || described === null) return null
-  const { lat, lon } = described
-  if (lat !== undefined && lon !== undefined) return distanceKm(centre.lat, centre.lon, lat, lon)
-  const at = locate(described)
+  const { agents } = fleet
+  if (centre === null || !agents.isLive(agent)) return null
+  const lat = agents.latOf(agent)
+  const lon = agents.lonOf(agent)
+  if (!Number.isNaN(lat) && !Number.isNaN(lon)) {
+    return distanceKm(centre.lat, centre.lon, lat, lon)
+  }
+  const at = locate(agents.get(agent) as StoredAgent)
   return at === null ? null : distanceKm(centre.lat, centre.lon, at.lat, at.lon)
 }
 

@@ -1,5 +1,6 @@
 import { OstlerError } from '../errors.ts'
 import { NO_COUNTRY } from '../geo/places.ts'
+import { roomFor } from '../room.ts'
 import { LOCAL_MASK } from './excluded.ts'
 import type { Place } from './localities.ts'
 import { CountedBits } from './positions.ts'
@@ -150,7 +151,9 @@ export class CountryRange {
       whole.set(chunks[0])
       chunks[0] = whole
     }
-    while (chunks.length << CHUNK_BITS < length) chunks.push(new Int32Array(CHUNK))
+    while (chunks.length << CHUNK_BITS < length) {
+      chunks.push(new Int32Array(roomFor(CHUNK * 4, chunks.length)))
+    }
   }
 }
 

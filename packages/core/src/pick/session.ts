@@ -108,7 +108,7 @@ function heaviest(fleet: Fleet, agents: readonly number[], session: number): num
   let best = NOBODY
   let weight = -1
   for (const agent of agents) {
-    const hash = hash32(fleet.agents.get(agent)?.id ?? '', session)
+    const hash = hash32(fleet.agents.idOf(agent), session)
     if (hash <= weight) continue
     best = agent
     weight = hash

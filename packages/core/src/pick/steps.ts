@@ -283,7 +283,7 @@ function nameOfPlace(fleet: Fleet, place: Place): string {
   for (let i = 0; i < place.starts.length; i++) {
     for (let local = place.starts[i]; local < place.ends[i]; local++) {
       const agent = range.agentAt(local)
-      const city = agent === -1 ? undefined : fleet.agents.get(agent)?.city
+      const city = agent === -1 ? undefined : fleet.agents.restOf(agent)?.city
       if (city !== undefined) return country + city
     }
   }

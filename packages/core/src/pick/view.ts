@@ -1,6 +1,5 @@
 // hot path: every pick reads here, and every report that changes a pair writes here.
 import type { GeoHint } from '../geo/hint.ts'
-import { exitOf, type StoredAgent } from './agent.ts'
 import type { Book } from './book.ts'
 import { COUNTRY_SHIFT, PositionSet } from './excluded.ts'
 import { NOWHERE, type Fleet } from './fleet.ts'
@@ -69,11 +68,7 @@ export class View<R> {
     const position = this.#fleet.positionOf(agent)
     if (!this.excluded.has(position)) return 'available'
     if (this.probation.has(position)) return 'probation'
-    const record = this.#book.get(
-      this.domain,
-      exitOf(this.#fleet.agents.get(agent) as StoredAgent),
-      this.#nowMs,
-    )
+    const record = this.#book.get(this.domain, this.#fleet.agents.exitOf(agent), this.#nowMs)
     const isProbing = record !== null && this.#judge.phase(record, this.#nowMs) === 'probing'
     return isProbing ? 'probing' : 'excluded'
   }
@@ -187,7 +182,7 @@ export class View<R> {
 
   #drainAt(position: number): void {
     const agent = this.#fleet.at(position)
-    const exit = exitOf(this.#fleet.agents.get(agent) as StoredAgent)
+    const exit = this.#fleet.agents.exitOf(agent)
     const record = this.#book.get(this.domain, exit, this.#nowMs)
     this.#book.set(this.domain, exit, record, this.#nowMs)
     if (this.#follow(agent, record)) this.#review(this.#fleet.placeOf(agent))
@@ -211,9 +206,8 @@ export class View<R> {
 
   /** An agent has come, or moved, or is up again. */
   #meet(agent: number): void {
-    const described = this.#fleet.agents.get(agent)
-    if (described === null || !this.#fleet.isUp(agent)) return
-    this.#follow(agent, this.#book.get(this.domain, exitOf(described), this.#nowMs))
+    if (!this.#fleet.agents.isLive(agent) || !this.#fleet.isUp(agent)) return
+    this.#follow(agent, this.#book.get(this.domain, this.#fleet.agents.exitOf(agent), this.#nowMs))
     this.#review(this.#fleet.placeOf(agent))
   }
 

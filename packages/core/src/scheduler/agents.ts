@@ -8,7 +8,7 @@ import {
 } from '../errors.ts'
 import { isCountry } from '../geo/places.ts'
 import { keyProblem } from '../limit/key.ts'
-import { AGENT_FIELDS, type Agent, type StoredAgent } from '../pick/agent.ts'
+import { AGENT_FIELDS, Placed, type Agent, type StoredAgent } from '../pick/agent.ts'
 import type { Mode, Result, Store } from '../store/store.ts'
 import type { Roster } from './roster.ts'
 import { andThen } from './and-then.ts'
@@ -149,35 +149,42 @@ function checkedCopy(problems: Problem[], index: number, agent: unknown): Stored
     return {} as StoredAgent
   }
   const known = problems.length
-  // A spread copies a plain object many times faster than a loop over names does.
-  const isPlain = Object.getPrototypeOf(agent) === Object.prototype && !hasOddField(agent)
-  const copy: Record<string, unknown> = isPlain ? { ...agent } : copyByName(problems, agent)
-  for (const field in copy) if (copy[field] === undefined) delete copy[field]
-  const tags = copy['tags']
-  if (Array.isArray(tags) && tags.length <= MAX_TAGS) copy['tags'] = [...tags]
-  agentProblems(problems, copy)
-  for (let i = known; i < problems.length; i++) {
-    const { path, message } = problems[i]
-    problems[i] = { path: path === '' ? `[${index}]` : `[${index}].${path}`, message }
-  }
-  return copy as unknown as StoredAgent
-}
-
-function hasOddField(agent: object): boolean {
-  for (const field in agent) if (!KNOWN.has(field)) return true
-  return false
-}
-
-function copyByName(problems: Problem[], agent: object): Record<string, unknown> {
-  const copy: Record<string, unknown> = {}
   for (const name in agent) {
     if (KNOWN.has(name)) continue
     problems.push({ path: '', message: unknownField(name, 'an agent', AGENT_FIELDS) })
   }
-  for (const field of AGENT_FIELDS) {
-    const value = (agent as Agent)[field]
-    if (value !== undefined) copy[field] = value
+  const copy = copyOf(agent as Agent)
+  agentProblems(problems, copy as unknown as Record<string, unknown>)
+  for (let i = known; i < problems.length; i++) {
+    const { path, message } = problems[i]
+    problems[i] = { path: path === '' ? `[${index}]` : `[${index}].${path}`, message }
   }
+  return copy
+}
+
+/** Without the fields that are undefined. Most agents are of one shape, whatever the shape of the caller's: what comes after is compiled for it. */
+function copyOf(agent: Agent): StoredAgent {
+  const { id, country, region, city, lat, lon, exitIp, asn, tags, weight, maxConcurrency, url } =
+    agent
+  const isPlaced = country !== undefined && lat !== undefined && lon !== undefined
+  const copy: { -readonly [Field in keyof Agent]: Agent[Field] } = isPlaced
+    ? new Placed(id, country, lat, lon)
+    : { id }
+  if (!isPlaced) {
+    if (country !== undefined) copy.country = country
+    if (lat !== undefined) copy.lat = lat
+    if (lon !== undefined) copy.lon = lon
+  }
+  if (region !== undefined) copy.region = region
+  if (city !== undefined) copy.city = city
+  if (exitIp !== undefined) copy.exitIp = exitIp
+  if (asn !== undefined) copy.asn = asn
+  if (tags !== undefined) {
+    copy.tags = Array.isArray(tags) && tags.length <= MAX_TAGS ? [...tags] : tags
+  }
+  if (weight !== undefined) copy.weight = weight
+  if (maxConcurrency !== undefined) copy.maxConcurrency = maxConcurrency
+  if (url !== undefined) copy.url = url
   return copy
 }
 

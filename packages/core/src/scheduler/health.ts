@@ -50,7 +50,7 @@ export function healthOf(
     if (state.health === 'available') continue
     const { health, reason, untilMs } = state
     fleet.eachOfExit(exit, (agent) => {
-      listed.set(agent, { id: fleet.agents.get(agent)?.id ?? '', exit, health, reason, untilMs })
+      listed.set(agent, { id: fleet.agents.idOf(agent), exit, health, reason, untilMs })
     })
   }
   fleet.resting.inOrder((agent, restMs) => {

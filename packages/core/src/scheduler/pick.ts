@@ -214,7 +214,7 @@ export class Picker<M extends Mode> {
   ): Picked {
     // While an asynchronous store answered, the agent may have left, or another have taken its number.
     const { fleet } = this.#roster
-    const stays = fleet.agents.get(number)?.id === agent.id
+    const stays = fleet.agents.isLive(number) && fleet.agents.idOf(number) === agent.id
     const numberNow = stays ? number : fleet.find(agent.id)
     return this.#take(attempt, request, answer, agent, numberNow, distanceKm, locality)
   }

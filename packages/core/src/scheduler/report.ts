@@ -2,7 +2,6 @@
 
 import { OstlerError, shown, unknownField } from '../errors.ts'
 import type { OutcomeKind, PairRecord } from '../health/record.ts'
-import type { StoredAgent } from '../pick/agent.ts'
 import { NONE } from '../pick/open-leases.ts'
 import type { View } from '../pick/view.ts'
 import { keyProblem, MAX_KEY_BYTES } from '../limit/key.ts'
@@ -91,10 +90,10 @@ export class Reporter<M extends Mode> {
   }
 
   /** Whom a slot was taken of, where the fleet still has it. */
-  #agentOf(slot: number): StoredAgent | null {
+  #agentOf(slot: number): string | null {
     const { fleet, slots } = this.#roster
     const agent = slot === NONE ? NONE : slots.agentOf(slot)
-    return agent === NONE ? null : fleet.agents.get(agent)
+    return agent === NONE ? null : fleet.agents.idOf(agent)
   }
 
   async #followLater(
@@ -147,11 +146,11 @@ function copyOf(lease: Lease): Lease {
 }
 
 /**
- * The domain's form is left to the caller. Where a lease of this name was given for `agent`, the name is good, and the agent's are.
+ * The domain's form is left to the caller. Where a lease of this name was given for the agent of `knownId`, both names are good.
  */
-function isLease(lease: Lease, agent: StoredAgent | null): boolean {
+function isLease(lease: Lease, knownId: string | null): boolean {
   const { id, agentId, exit, domain, epoch, pickedAtMs, deadlineMs, probe } = lease
-  const isKnown = agent !== null && agent.id === agentId
+  const isKnown = knownId === agentId
   if (!isKnown && !(isName(id) && isName(agentId))) return false
   if (exit !== agentId && !isName(exit)) return false
   return (

@@ -1,4 +1,4 @@
-import { exitOf, type StoredAgent } from '../pick/agent.ts'
+import type { StoredAgent } from '../pick/agent.ts'
 import { Fleet } from '../pick/fleet.ts'
 import { Slots } from '../pick/slots.ts'
 import type { AgentChange, AgentChanges, Mode, Store } from '../store/store.ts'
@@ -153,7 +153,7 @@ export class Roster {
 
   #arrived(agent: number, isNew: boolean, nowMs: number): void {
     if (this.#downUntilMs.size > 0 || this.#exitUntilMs.size > 0) this.#rest(agent, nowMs)
-    if (isNew) this.slots.adopt(agent, this.fleet.agents.get(agent)?.id ?? '')
+    if (isNew) this.slots.adopt(agent, this.fleet.agents.idOf(agent))
     else this.slots.review(agent)
   }
 
@@ -166,9 +166,9 @@ export class Roster {
   }
 
   #rest(agent: number, nowMs: number): void {
-    const described = this.fleet.agents.get(agent) as StoredAgent
-    const downUntilMs = this.#downUntilMs.get(described.id) ?? 0
-    const untilMs = Math.max(downUntilMs, this.#exitUntilMs.get(exitOf(described)) ?? 0)
+    const { agents } = this.fleet
+    const downUntilMs = this.#downUntilMs.get(agents.idOf(agent)) ?? 0
+    const untilMs = Math.max(downUntilMs, this.#exitUntilMs.get(agents.exitOf(agent)) ?? 0)
     this.fleet.rest(agent, untilMs > nowMs ? untilMs : 0)
   }
 

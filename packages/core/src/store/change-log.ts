@@ -1,5 +1,6 @@
 import { LongList } from '../list.ts'
 import { hash32 } from '../random.ts'
+import { roomFor } from '../room.ts'
 import { AHEAD, HandleTable } from '../table.ts'
 
 const CHUNK_BITS = 10
@@ -10,6 +11,62 @@ const ENTRIES = new Int32Array(AHEAD)
 /** So many dead entries are remembered beside as many as live. */
 const MOST_DEAD = 1_024
 
+/** Where a log keeps its values, by entry: small integers. */
+export interface Shelf<T> {
+  isLive(entry: number): boolean
+  /** The live value of an entry, or null. */
+  get(entry: number): T | null
+  /** The key of an entry, live or dead. */
+  idOf(entry: number): string
+  /** Reads what setting an entry will read: a number of no meaning. */
+  touch(entry: number): number
+  set(entry: number, value: T): void
+  /** Keeps the key of a dead one. */
+  bury(entry: number, key: string): void
+  clear(entry: number): void
+}
+
+/** Values as they are: an object each. */
+class Objects<T extends object> implements Shelf<T> {
+  /** By entry: its value, or the key of a dead one. */
+  readonly #values: LongList<T | string> = new LongList()
+  readonly #keyOf: (value: T) => string
+
+  constructor(keyOf: (value: T) => string) {
+    this.#keyOf = keyOf
+  }
+
+  isLive(entry: number): boolean {
+    return typeof this.#values.get(entry) !== 'string'
+  }
+
+  get(entry: number): T | null {
+    const value = this.#values.get(entry)
+    return typeof value === 'string' ? null : value
+  }
+
+  idOf(entry: number): string {
+    const value = this.#values.get(entry) as T | string
+    return typeof value === 'string' ? value : this.#keyOf(value)
+  }
+
+  touch(entry: number): number {
+    return this.idOf(entry).length
+  }
+
+  set(entry: number, value: T): void {
+    this.#values.set(entry, value)
+  }
+
+  bury(entry: number, key: string): void {
+    this.#values.set(entry, key)
+  }
+
+  clear(entry: number): void {
+    this.#values.set(entry, null)
+  }
+}
+
 /**
  * Values by key, in the order of their last change, so that "what changed since" costs what it answers.
  * A dead entry (its value is gone) is kept for those who have yet to hear of it; the oldest go first, and raise `floor`:
@@ -17,10 +74,8 @@ const MOST_DEAD = 1_024
  * About 35 bytes an entry; no call is slower than O(1), amortised.
  */
 export class ChangeLog<T extends object> {
-  readonly #keyOf: (value: T) => string
   readonly #table = new HandleTable()
-  /** By entry: its value, or the key of a dead one. */
-  readonly #values: LongList<T | string> = new LongList()
+  readonly #values: Shelf<T>
   readonly #versions: Float64Array[] = []
   /** Per entry: the one before and the one after it in order of change, plus one. */
   readonly #links: Uint32Array[] = []
@@ -34,8 +89,9 @@ export class ChangeLog<T extends object> {
   /** A sum of no meaning: what came to nothing the engine would not read. */
   ahead = 0
 
-  constructor(keyOf: (value: T) => string) {
-    this.#keyOf = keyOf
+  /** A value says its own key; `shelf`: where values are kept, if not as they are. */
+  constructor(keyOf: (value: T) => string, shelf: Shelf<T> = new Objects(keyOf)) {
+    this.#values = shelf
   }
 
   /** Live entries. */
@@ -51,14 +107,21 @@ export class ChangeLog<T extends object> {
   get(key: string): T | null {
     if (this.#live === 0) return null
     const entry = this.#find(key, hash32(key))
-    return entry < 0 ? null : this.#valueAt(entry)
+    return entry < 0 ? null : this.#values.get(entry)
+  }
+
+  /** Whether a key has a live value. */
+  has(key: string): boolean {
+    if (this.#live === 0) return false
+    const entry = this.#find(key, hash32(key))
+    return entry >= 0 && this.#values.isLive(entry)
   }
 
   /** The live value that has not changed for longest. O(dead entries before it). */
   oldest(): { readonly key: string; readonly value: T } | null {
     for (let entry = this.#first; entry >= 0; entry = this.#after(entry)) {
-      const value = this.#valueAt(entry)
-      if (value !== null) return { key: this.#keyOf(value), value }
+      const value = this.#values.get(entry)
+      if (value !== null) return { key: this.#values.idOf(entry), value }
     }
     return null
   }
@@ -74,8 +137,8 @@ export class ChangeLog<T extends object> {
     for (let i = 0; i < keys.length; i++) {
       const entry = ENTRIES[i]
       if (entry < 0) continue
-      read += this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] + this.#before(entry)
-      read += this.#keyAt(entry).length
+      read ^= this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] ^ this.#before(entry)
+      read += this.#values.touch(entry)
     }
     for (let i = 0; i < keys.length; i++) {
       const entry = ENTRIES[i]
@@ -85,7 +148,7 @@ export class ChangeLog<T extends object> {
       if (before >= 0) read += this.#after(before)
       if (after >= 0) read += this.#before(after)
     }
-    this.ahead = read
+    this.ahead = read & 1
   }
 
   /** Sets a value, or with null ends it, as the newest change. Versions must rise. */
@@ -94,9 +157,9 @@ export class ChangeLog<T extends object> {
     let entry = this.#find(key, hash)
     if (entry < 0) entry = this.#add(key, hash)
     else this.#unlink(entry)
-    const before = this.#valueAt(entry)
-    this.#live += (value === null ? 0 : 1) - (before === null ? 0 : 1)
-    this.#values.set(entry, value ?? key)
+    this.#live += (value === null ? 0 : 1) - (this.#values.isLive(entry) ? 1 : 0)
+    if (value === null) this.#values.bury(entry, key)
+    else this.#values.set(entry, value)
     this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = version
     this.#append(entry)
     if (value !== null) return
@@ -109,14 +172,14 @@ export class ChangeLog<T extends object> {
     for (let entry = this.#last; entry >= 0; entry = this.#before(entry)) {
       const changed = this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK]
       if (changed <= version) return
-      visit(this.#keyAt(entry), this.#valueAt(entry), changed)
+      visit(this.#values.idOf(entry), this.#values.get(entry), changed)
     }
   }
 
   #find(key: string, hash: number): number {
     const table = this.#table
     for (let entry = table.first(hash); entry >= 0; entry = table.next(entry)) {
-      if (table.isOf(entry, hash) && this.#keyAt(entry) === key) return entry
+      if (table.isOf(entry, hash) && this.#values.idOf(entry) === key) return entry
     }
     return -1
   }
@@ -124,17 +187,18 @@ export class ChangeLog<T extends object> {
   #add(key: string, hash: number): number {
     const entry = this.#table.add(hash)
     if (entry >>> CHUNK_BITS === this.#versions.length) {
-      this.#versions.push(new Float64Array(CHUNK))
-      this.#links.push(new Uint32Array(CHUNK * 2))
+      const { length } = this.#versions
+      this.#versions.push(new Float64Array(roomFor(CHUNK * 8, length)))
+      this.#links.push(new Uint32Array(roomFor(CHUNK * 8, length)))
     }
-    this.#values.set(entry, key)
+    this.#values.bury(entry, key)
     return entry
   }
 
   /** Forgets a dead entry. */
   #remove(entry: number): void {
     this.#unlink(entry)
-    this.#values.set(entry, null)
+    this.#values.clear(entry)
     this.#versions[entry >>> CHUNK_BITS][entry & IN_CHUNK] = 0
     this.#table.remove(entry)
   }
@@ -154,16 +218,6 @@ export class ChangeLog<T extends object> {
       this.#dead = dead.slice(this.#deadFrom)
       this.#deadFrom = 0
     }
-  }
-
-  #valueAt(entry: number): T | null {
-    const value = this.#values.get(entry)
-    return typeof value === 'string' ? null : value
-  }
-
-  #keyAt(entry: number): string {
-    const value = this.#values.get(entry) as T | string
-    return typeof value === 'string' ? value : this.#keyOf(value)
   }
 
   #before(entry: number): number {

@@ -1,5 +1,6 @@
 // hot path: every pick takes a lease here, and every report frees one.
 import { hashOf, OpenLeases } from '../pick/open-leases.ts'
+import { roomFor } from '../room.ts'
 import type { Domain } from './domains.ts'
 
 const CHUNK_BITS = 10
@@ -66,8 +67,8 @@ export class Leases {
       this.#chunks.push({
         domains: [],
         agents: [],
-        epochs: new Uint32Array(CHUNK),
-        answers: new Uint16Array(CHUNK),
+        epochs: new Uint32Array(roomFor(CHUNK * 4, this.#chunks.length)),
+        answers: new Uint16Array(roomFor(CHUNK * 2, this.#chunks.length)),
       })
     }
     const { domains, agents, epochs, answers } = this.#chunks[slot >>> CHUNK_BITS]

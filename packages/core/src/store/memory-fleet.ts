@@ -1,5 +1,6 @@
 import type { AgentBreaker } from '../health/breaker.ts'
 import type { StoredAgent } from '../pick/agent.ts'
+import { Descriptions } from '../pick/descriptions.ts'
 import { OstlerError } from '../errors.ts'
 import { AHEAD } from '../table.ts'
 import { ChangeLog } from './change-log.ts'
@@ -25,7 +26,7 @@ interface Versioned {
 
 /** Agents, their breakers and the exits that are excluded everywhere, each in order of change, under one count of versions. */
 export class MemoryFleet {
-  readonly #agents = new ChangeLog<StoredAgent>(idOf)
+  readonly #agents = new ChangeLog<StoredAgent>(idOf, new Descriptions())
   readonly #breakers = new ChangeLog<Breaker>(idOf)
   /** Manual exclusions for every domain: the instant that each ends. */
   readonly #exits = new ChangeLog<ExcludedExit>(({ exit }) => exit)
@@ -60,7 +61,7 @@ export class MemoryFleet {
     // A new one that comes more than once counts once.
     const fresh = new Set<string>()
     this.#inTurn(agents.map(idOf), (id) => {
-      if (this.#agents.get(id) === null) fresh.add(id)
+      if (!this.#agents.has(id)) fresh.add(id)
     })
     const total = this.#agents.size + fresh.size
     if (total <= this.#maxAgents) return
@@ -71,7 +72,7 @@ export class MemoryFleet {
   /** Answers the version then. */
   remove(ids: readonly string[]): number {
     this.#inTurn(ids, (id) => {
-      if (this.#agents.get(id) === null) return
+      if (!this.#agents.has(id)) return
       if (this.#breakers.get(id) !== null) this.#breakers.set(id, null, ++this.#version)
       this.#agents.set(id, null, ++this.#version)
     })

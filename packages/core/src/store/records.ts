@@ -4,6 +4,7 @@ import type { Domain, Domains } from './domains.ts'
 import { Names } from './names.ts'
 import type { Change } from './store.ts'
 import { hash32 } from '../random.ts'
+import { roomFor } from '../room.ts'
 import { HandleTable } from '../table.ts'
 
 const CHUNK_BITS = 10
@@ -102,7 +103,11 @@ export class Records {
     const handle = this.#table.add(pairHash(this.#askedHash, domain.handle))
     if (handle >>> CHUNK_BITS === this.#chunks.length) {
       const words = this.#table.rows[handle >>> CHUNK_BITS]
-      this.#chunks.push({ words, epochs: new Uint16Array(CHUNK), aside: null })
+      this.#chunks.push({
+        words,
+        epochs: new Uint16Array(roomFor(CHUNK * 2, handle >>> CHUNK_BITS)),
+        aside: null,
+      })
     }
     const { words } = this.#chunks[handle >>> CHUNK_BITS]
     const at = (handle & IN_CHUNK) * WORDS
@@ -265,7 +270,9 @@ export class Records {
   #useExit(exit: string): number {
     let handle = this.#find(exit)
     if (handle < 0) handle = this.#askedHandle = this.#exits.add(exit)
-    if (handle >>> CHUNK_BITS === this.#uses.length) this.#uses.push(new Uint32Array(CHUNK))
+    if (handle >>> CHUNK_BITS === this.#uses.length) {
+      this.#uses.push(new Uint32Array(roomFor(CHUNK * 4, this.#uses.length)))
+    }
     this.#uses[handle >>> CHUNK_BITS][handle & IN_CHUNK]++
     return handle
   }
