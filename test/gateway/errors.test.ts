@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest'
 import { until } from '../servers/until.ts'
 import { closing } from './rig/closing.ts'
 import {
+  askPlainly,
   errorOf,
   makeKey,
   ringOf,
@@ -86,6 +87,12 @@ const conditions: Readonly<Record<ApiErrorCode, () => Promise<Condition>>> = {
     fetchOf(await startRig(), 'url=http://shop.example/', {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     }),
+  EXPECTATION_FAILED: async () => {
+    const rig = await startRig()
+    const ask = (path: string, asked: Ask = {}): Promise<Answer> =>
+      askPlainly(`${rig.url}${path}`, { key: rig.key, ...asked })
+    return { rig: { ...rig, ask }, path: '/usage', ask: { headers: { expect: 'a miracle' } } }
+  },
   VALIDATION_ERROR: () => targetOf('/', {}, { timeout: 301 }),
   RATE_LIMITED: async () => {
     const tiers = { one: { policies: [{ name: 'one', limit: 1, windowMs: 60_000 }] } }

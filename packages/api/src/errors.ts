@@ -13,6 +13,7 @@ export type ApiErrorCode =
   | 'IDEMPOTENCY_IN_PROGRESS'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'EXPECTATION_FAILED'
   | 'VALIDATION_ERROR'
   | 'RATE_LIMITED'
   | 'HEADERS_TOO_LARGE'
@@ -66,6 +67,11 @@ export const ERRORS: Readonly<Record<ApiErrorCode, ApiErrorEntry>> = {
     status: 415,
     retryable: false,
     title: 'The body is of a type that is not read',
+  },
+  EXPECTATION_FAILED: {
+    status: 417,
+    retryable: false,
+    title: 'The request expects what the gateway does not do',
   },
   VALIDATION_ERROR: {
     status: 422,

@@ -10,7 +10,9 @@ import { answerClientError, answerErrors, answerFrameworkError } from './http/er
 import { Operations } from './http/idempotency.ts'
 import { newRequestId } from './http/request-id.ts'
 import { loggerOf, RequestLog } from './http/request-log.ts'
+import { Turns } from './http/turns.ts'
 import { validatorOf } from './http/validator.ts'
+import { answerBareRequests } from './http/wire.ts'
 import { Workshop, type House, type Routes } from './house.ts'
 import {
   resolveGatewayOptions,
@@ -126,7 +128,9 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
 }
 
 async function appOf(house: House): Promise<Routes> {
-  const app = fastify(serverOptions(house.options)).withTypeProvider<TypeBoxTypeProvider>()
+  const turns = new Turns()
+  const app = fastify(serverOptions(house.options, turns)).withTypeProvider<TypeBoxTypeProvider>()
+  turns.watch(app.server)
   app.setValidatorCompiler(validatorOf())
   // Bodies are JSON: what says that it is something else is refused as such.
   app.removeContentTypeParser('text/plain')
@@ -140,6 +144,7 @@ async function appOf(house: House): Promise<Routes> {
     house.metrics.requests.inc({ route, method, status: String(reply.statusCode) })
     house.metrics.seconds.observe({ route }, reply.elapsedTime / 1000)
   })
+  answerBareRequests(app, turns)
   house.admission.install(app)
   await documentRoutes(app)
   app.after(() => {
@@ -148,7 +153,7 @@ async function appOf(house: House): Promise<Routes> {
     networkRoutes(app, house)
     debugRoutes(app, house)
     fetchRoutes(app, house)
-    socketRoutes(app, house)
+    socketRoutes(app, house, turns)
     amqpRoutes(app, house)
   })
   await app.ready()
@@ -156,13 +161,18 @@ async function appOf(house: House): Promise<Routes> {
   return app
 }
 
-function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Server> {
+function serverOptions(options: ResolvedGatewayOptions, turns: Turns): FastifyHttpOptions<Server> {
   const { log, logTo, maxRequestBytes, trustProxy } = options
   return {
     bodyLimit: maxRequestBytes,
     requestTimeout: RECEIVE_WITHIN_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: MOST_HEADER_BYTES, headersTimeout: RECEIVE_WITHIN_MS },
+    http: {
+      maxHeaderSize: MOST_HEADER_BYTES,
+      headersTimeout: RECEIVE_WITHIN_MS,
+      // Else it answers with a bare status.
+      requireHostHeader: false,
+    },
     forceCloseConnections: 'idle',
     genReqId: newRequestId,
     requestIdHeader: false,
@@ -172,7 +182,7 @@ function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Serv
     frameworkErrors: (error, request, reply) => answerFrameworkError(error, request, reply),
     // Else it answers in a form of its own.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, turns),
     logController: new RequestLog(),
     logger: log === false ? false : loggerOf(log, logTo),
   }

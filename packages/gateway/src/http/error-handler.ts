@@ -16,6 +16,7 @@ import { TargetError } from '../target/error.ts'
 import { ApiError } from './api-error.ts'
 import { secondsFrom } from './rate-headers.ts'
 import { newRequestId } from './request-id.ts'
+import type { Turns } from './turns.ts'
 
 /** What errors of the framework are to a caller. */
 const FRAMEWORK: Readonly<Record<string, ApiErrorCode>> = {
@@ -141,12 +142,31 @@ function wantsProblem(accept: string | undefined): boolean {
   return accept !== undefined && accept.includes(PROBLEM_TYPE)
 }
 
-/** Answers what is no HTTP at all, or too much of it, before there is a request: and ends the connection. */
-export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy()
-    return
+/** Connections of which it was said that they can't be read: each further piece says so again. */
+const unreadable = new WeakSet<Socket>()
+
+/** Answers what is no HTTP at all, or too much of it, when it is its turn: and ends the connection. */
+export function answerClientError(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  turns: Turns,
+): void {
+  const isKnown = unreadable.has(socket)
+  unreadable.add(socket)
+  const isGone = error.code === 'ECONNRESET' || socket.destroyed || !socket.writable
+  // Who ends what could not be read waits for nothing any more.
+  if (isGone || (isKnown && socket.readableEnded)) socket.destroy()
+  else if (!isKnown) {
+    turns.afterGarbage(
+      socket,
+      () => sendClientError(error, socket),
+      () => socket.destroy(),
+    )
   }
+}
+
+/** Answers on the connection itself, and ends it. */
+export function sendClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'BAD_REQUEST'
   const { status, title } = ERRORS[code]
   const requestId = newRequestId()
