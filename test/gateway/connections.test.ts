@@ -140,12 +140,33 @@ test('who says too much before it is his turn is hung up on', async () => {
   await until('nothing is held', async () => (await held(rig)) === 0)
 })
 
+test('who asks for more behind a stream, which never ends, is hung up on', async () => {
+  const rig = await startRig()
+  const stream = requestOf(rig, '/network/health/shop.example', STREAM)
+  const once = new Line(rig).send(stream, requestOf(rig, '/usage'))
+  await once.ended()
+  const later = new Line(rig).send(stream)
+  await until('the stream has begun', () => later.read.begun !== null)
+  await later.send(requestOf(rig, '/usage')).ended()
+  await until('nothing is held', async () => (await held(rig)) === 0)
+})
+
+test('who asks for more when a stream has ended is answered', async () => {
+  const rig = await startRig()
+  const body = JSON.stringify({ url: rig.target.url.replace('http', 'amqp'), queue: 'q' })
+  const headers = ['content-type: application/json', `content-length: ${body.length}`]
+  const line = new Line(rig).send(requestOf(rig, '/amqp/consume', headers, 'POST'), body)
+  const [stream] = await line.answered(1)
+  expect(stream.body.toString()).toContain('event: end')
+  expect(codes(await line.send(requestOf(rig, '/usage')).answered(2))).toEqual([200, 200])
+})
+
 test('what waits behind another answer ends with the connection', async () => {
   const rig = await startRig()
   const line = new Line(rig).send(
     requestOf(rig, `/fetch?url=${rig.target.url}/hang`),
-    requestOf(rig, '/network/health/shop.example', STREAM),
     requestOf(rig, `/fetch?url=${rig.target.url}/hang`),
+    requestOf(rig, '/network/health/shop.example', STREAM),
   )
   await until('all of it is under way', async () => (await held(rig)) === 4)
   line.socket.destroy()

@@ -123,12 +123,13 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
     maxResponseBytes,
     workshop,
     sockets: new Sockets(options.sockets),
+    turns: new Turns(),
     nowMs,
   }
 }
 
 async function appOf(house: House): Promise<Routes> {
-  const turns = new Turns()
+  const { turns } = house
   const app = fastify(serverOptions(house.options, turns)).withTypeProvider<TypeBoxTypeProvider>()
   turns.watch(app.server)
   app.setValidatorCompiler(validatorOf())
@@ -153,7 +154,7 @@ async function appOf(house: House): Promise<Routes> {
     networkRoutes(app, house)
     debugRoutes(app, house)
     fetchRoutes(app, house)
-    socketRoutes(app, house, turns)
+    socketRoutes(app, house)
     amqpRoutes(app, house)
   })
   await app.ready()

@@ -150,7 +150,7 @@ export async function askPlainly(url: string, { method, headers, key }: Ask): Pr
   for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) text += part
   const { statusCode: status = 0 } = response
   const told = new Headers(
-    Object.entries(response.headers).map(([name, value]) => [name, `${value}`]),
+    Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
   )
   return { status, headers: told, text, json: parsed(text) }
 }

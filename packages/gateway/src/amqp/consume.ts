@@ -59,6 +59,7 @@ async function serve(
   const { house, parts, asked, reply, request } = serving
   const patience = new Patience(asked.timeoutMs, signal)
   const reached = await reachBroker(parts, asked, patience, signal)
+  house.turns.stays(reply.raw)
   const { slowReaderMs } = house.options
   const events = takeForEvents(reply, {
     stallMs: slowReaderMs,

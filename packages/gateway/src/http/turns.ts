@@ -6,6 +6,8 @@ interface Connection {
   /** Answers that are not out yet. */
   readonly open: Set<ServerResponse>
   latest: Turn | null
+  /** Whether an answer is under way that may go on for ever. */
+  isEndless: boolean
 }
 
 /** The latest request of a connection. */
@@ -34,6 +36,20 @@ export class Turns {
     open.add(response)
     response.once('finish', () => open.delete(response))
     connection.latest = { request, response, before: latest?.response ?? null }
+    if (connection.isEndless) request.socket.destroy()
+  }
+
+  /**
+   * Notes an answer that may go on for ever. Whoever asks for more behind it might never be answered: he is hung up on, for his answers
+   * would wait here, and Node does not hear who leaves while much waits for him.
+   */
+  stays(response: ServerResponse): void {
+    const { socket } = response.req
+    const connection = this.#connectionOf(socket)
+    connection.isEndless = true
+    response.once('finish', () => (connection.isEndless = false))
+    const { latest } = connection
+    if (latest !== null && latest.response !== response) socket.destroy()
   }
 
   /** Runs once all that was asked on a connection is answered: at once, later, or never where the connection ends before. */
@@ -58,7 +74,7 @@ export class Turns {
   #connectionOf(socket: Duplex): Connection {
     const known = this.#connections.get(socket)
     if (known !== undefined) return known
-    const connection: Connection = { open: new Set(), latest: null }
+    const connection: Connection = { open: new Set(), latest: null, isEndless: false }
     this.#connections.set(socket, connection)
     socket.once('close', () => endWaiting(connection.open))
     return connection

@@ -110,9 +110,10 @@ function healthRoute(app: Routes, house: House): void {
       const key = request.apiKey as ApiKey
       const permit = await takePlace(house, key, PERMIT_MS, () => lost.abort())
       try {
-        await house.workshop.work(reply, (signal) =>
-          watch(house, reply, AbortSignal.any([signal, lost.signal]), domain, page),
-        )
+        await house.workshop.work(reply, (signal) => {
+          house.turns.stays(reply.raw)
+          return watch(house, reply, AbortSignal.any([signal, lost.signal]), domain, page)
+        })
       } finally {
         await permit.release()
       }

@@ -4,7 +4,6 @@ import { Type } from 'typebox'
 import { WebSocketServer, type ServerOptions } from 'ws'
 import { ApiError } from '../http/api-error.ts'
 import { sendClientError } from '../http/error-handler.ts'
-import type { Turns } from '../http/turns.ts'
 import { routeLast, takeOver } from '../http/wire.ts'
 import type { House, Routes } from '../house.ts'
 import { errorAnswers } from '../routes/error-answers.ts'
@@ -19,7 +18,7 @@ interface Upgrade {
 }
 
 /** `WS /ws`: a target's WebSocket, through the right agent. */
-export function socketRoutes(app: Routes, house: House, turns: Turns): void {
+export function socketRoutes(app: Routes, house: House): void {
   const { maxMessageBytes } = house.options.sockets
   const options: ServerOptions & { readonly closeTimeout: number } = {
     noServer: true,
@@ -39,7 +38,7 @@ export function socketRoutes(app: Routes, house: House, turns: Turns): void {
   })
   const upgrades = new WeakMap<IncomingMessage, Upgrade>()
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
-    takeOver(socket, turns, () => {
+    takeOver(socket, house.turns, () => {
       if (!isHandshake(request)) return serveWithoutUpgrade(app, request, socket, head)
       upgrades.set(request, { socket, head })
       routeLast(app, request, socket)
