@@ -5,6 +5,7 @@ import { readAnswers, type HttpAnswer, type Read } from './fuzz/answers.ts'
 import { acceptOf, OPCODES, readFrames } from './fuzz/frames.ts'
 import { closing } from './rig/closing.ts'
 import { startRig, type Rig } from './rig/gateway.ts'
+import { serve } from './rig/sockets.ts'
 
 /** A connection to a gateway, of which everything is read by the book. */
 class Line {
@@ -205,6 +206,18 @@ test('nothing is written into a stream that is under way', async () => {
   line.socket.end()
   await line.ended()
   await until('nothing is held', async () => (await held(rig)) === 0)
+})
+
+test('a caller of AMQP who leaves is no failure in what he has used', async () => {
+  const rig = await startRig()
+  const silent = await serve(() => {})
+  const body = JSON.stringify({ url: `amqp://127.0.0.1:${silent.port}/`, queue: 'q' })
+  const headers = ['content-type: application/json', `content-length: ${body.length}`]
+  const line = new Line(rig).send(requestOf(rig, '/amqp/consume', headers, 'POST'), body)
+  await until('the broker is asked', () => silent.sockets.length > 0)
+  line.socket.destroy()
+  await until('nothing is held', async () => (await held(rig)) === 0)
+  expect((await rig.ask('/usage')).json).toMatchObject({ total: 0, failed: 0 })
 })
 
 test('a request that is refused before its body is answered once, whatever the body is', async () => {

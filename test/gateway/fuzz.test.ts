@@ -83,7 +83,10 @@ test(
 )
 
 /** Nothing broke, the gateway is alive, and its books agree. */
-async function expectSound(world: World, { problems, answers, standing }: Report): Promise<void> {
+async function expectSound(world: World, report: Report): Promise<void> {
+  const { problems, answers, standing, cases, tookMs } = report
+  const stallMs = Math.max(...standing.stalls.map((stall) => stall.stallMs))
+  console.info(`${cases} cases in ${tookMs} ms, the longest stall ${Math.round(stallMs)} ms`)
   expect(problems.join('\n\n')).toBe('')
   expect(await ask(world, '/healthz')).toMatchObject({ status: 200, json: { status: 'ok' } })
   expect(undocumented(standing.metrics)).toEqual([])

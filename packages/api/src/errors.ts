@@ -8,6 +8,7 @@ export type ApiErrorCode =
   | 'INSUFFICIENT_SCOPE'
   | 'TARGET_FORBIDDEN'
   | 'NOT_FOUND'
+  | 'REQUEST_TIMEOUT'
   | 'CONFLICT'
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'IDEMPOTENCY_IN_PROGRESS'
@@ -51,6 +52,7 @@ export const ERRORS: Readonly<Record<ApiErrorCode, ApiErrorEntry>> = {
     title: 'The target is at an address that is not fetched',
   },
   NOT_FOUND: { status: 404, retryable: false, title: 'There is nothing of this name' },
+  REQUEST_TIMEOUT: { status: 408, retryable: true, title: 'The request did not arrive in time' },
   CONFLICT: { status: 409, retryable: false, title: 'The operation conflicts with what is there' },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,

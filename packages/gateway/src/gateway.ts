@@ -35,6 +35,8 @@ import { Sockets } from './ws/sockets.ts'
 
 /** How long a caller may take to send a request, and how long a connection may wait for its next one. */
 const RECEIVE_WITHIN_MS = 60_000
+/** How often it is looked who takes longer. */
+const LOOK_EVERY_MS = 5_000
 const KEEP_ALIVE_MS = 65_000
 const MOST_HEADER_BYTES = 32 * 1024
 const MOST_PARAM_CHARACTERS = 1_024
@@ -171,6 +173,7 @@ function serverOptions(options: ResolvedGatewayOptions, turns: Turns): FastifyHt
     http: {
       maxHeaderSize: MOST_HEADER_BYTES,
       headersTimeout: RECEIVE_WITHIN_MS,
+      connectionsCheckingInterval: LOOK_EVERY_MS,
       // Else it answers with a bare status.
       requireHostHeader: false,
     },

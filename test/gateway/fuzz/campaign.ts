@@ -13,9 +13,9 @@ const only = OSTLER_PATH === undefined ? null : Number(OSTLER_PATH)
 /** How long a test may take. */
 export const TIMEOUT_MS: number = 180_000 + (nightly ? Number(OSTLER_NIGHTLY_MS) : 0)
 
-const CALLERS = 32
+const CALLERS = 48
 /** Sent before anything is measured: code is slower the first time. */
-const WARM_UP = 600
+const WARM_UP = 400
 const MOST_PROBLEMS = 8
 const MOST_STALL_MS = 50
 const MOST_GROWTH_BYTES = 16 * 1024 * 1024
@@ -27,6 +27,7 @@ export interface Report {
   /** All that was not as it must be. */
   readonly problems: readonly string[]
   readonly cases: number
+  readonly tookMs: number
   /** How often each code was answered, each status that is no error, and each close code. */
   readonly answers: ReadonlyMap<string, number>
   readonly standing: Standing
@@ -71,7 +72,8 @@ async function sendAll(
   world: World,
   run: Run,
   { first, most, untilMs }: Range,
-): Promise<{ problems: string[]; cases: number; answers: Map<string, number>; spans: Span[] }> {
+): Promise<Omit<Report, 'standing'> & { readonly spans: readonly Span[] }> {
+  const startMs = performance.now()
   const problems: string[] = []
   const answers = new Map<string, number>()
   const spans: Span[] = []
@@ -96,7 +98,8 @@ async function sendAll(
     }
   }
   await Promise.all(Array.from({ length: CALLERS }, caller))
-  return { problems, cases: next - first, answers, spans }
+  const tookMs = Math.round(performance.now() - startMs)
+  return { problems, cases: next - first, tookMs, answers, spans }
 }
 
 /** Waits until nothing is under way any more, and tells how the gateway stands. */

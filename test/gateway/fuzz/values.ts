@@ -147,9 +147,9 @@ export function strange(draw: Draw, depth = 0): unknown {
         depth > 3 ? [] : Array.from({ length: draw.int(0, 4) }, () => strange(draw, depth + 1)),
     ],
     [2, () => (depth > 3 ? {} : object(draw, depth))],
-    [1, () => Array.from({ length: 1_000 }, (_, i) => i)],
-    [1, () => Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`k${i}`, i]))],
-    [1, () => nested(draw.of([20, 500, 3_000]), draw.percent(50))],
+    [1, () => Array.from({ length: 300 }, (_, i) => i)],
+    [1, () => Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`k${i}`, i]))],
+    [1, () => nested(draw.of([20, 300, 2_000]), draw.percent(50))],
   ])
 }
 

@@ -157,7 +157,9 @@ function frame(
   head[0] = bits | opcode
   if (!isMasked) return Buffer.concat([head, data])
   head[1] |= 0x80
-  return Buffer.concat([head, mask, data.map((byte, i) => byte ^ mask[i % 4])])
+  const masked = Buffer.from(data)
+  for (let i = 0; i < masked.length; i++) masked[i] ^= mask[i & 3]
+  return Buffer.concat([head, mask, masked])
 }
 
 function lengthOf(length: number | bigint): Buffer {

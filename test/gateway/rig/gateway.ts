@@ -141,10 +141,12 @@ export async function askAt(
   return { status: response.status, headers: response.headers, text, json: parsed(text) }
 }
 
-/** Asks with headers that `fetch` does not send, such as Expect. */
+/** Asks with headers that `fetch` does not send, such as Expect; without a body, though one may have been promised. */
 export async function askPlainly(url: string, { method, headers, key }: Ask): Promise<Answer> {
   const authorization = typeof key === 'string' ? { authorization: `Bearer ${key}` } : {}
-  const request = sendRequest(url, { method, headers: { ...headers, ...authorization } }).end()
+  const request = sendRequest(url, { method, headers: { ...headers, ...authorization } })
+  if (headers?.['content-length'] === undefined) request.end()
+  else request.flushHeaders()
   const [response] = (await once(request, 'response')) as [IncomingMessage]
   let text = ''
   for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) text += part

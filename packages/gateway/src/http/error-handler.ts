@@ -25,6 +25,12 @@ const FRAMEWORK: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_CTP_EMPTY_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
 }
 
+/** What errors of the connection are to a caller, beside what is no HTTP. */
+const CLIENT: Readonly<Record<string, ApiErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+}
+
 /** What errors of the core are to a caller: he gave the geo hint and the target, all else is the gateway's own doing. */
 const CORE: Readonly<Partial<Record<ErrorCode, ApiErrorCode>>> = {
   INVALID_GEO: 'INVALID_GEO',
@@ -167,7 +173,7 @@ export function answerClientError(
 
 /** Answers on the connection itself, and ends it. */
 export function sendClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'BAD_REQUEST'
+  const code = CLIENT[error.code ?? ''] ?? 'BAD_REQUEST'
   const { status, title } = ERRORS[code]
   const requestId = newRequestId()
   const body = JSON.stringify(envelopeOf(new ApiError(code, title), requestId))
