@@ -6,6 +6,7 @@ import { acceptOf, OPCODES, readFrames } from './fuzz/frames.ts'
 import { closing } from './rig/closing.ts'
 import { startRig, type Rig } from './rig/gateway.ts'
 import { serve } from './rig/sockets.ts'
+import type { Behaviour } from './rig/targets.ts'
 
 /** A connection to a gateway, of which everything is read by the book. */
 class Line {
@@ -102,6 +103,27 @@ test('a WebSocket that is asked for behind a request under way is opened once th
   expect(codes(answers)).toEqual([200])
   expect(begun?.headers.get('sec-websocket-accept')).toBe(acceptOf(KEY))
   expect(readFrames(rest).map(({ opcode }) => opcode)).toEqual([OPCODES.text, OPCODES.close])
+})
+
+test('what is said to a WebSocket before it is opened is heard', async () => {
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const answer: Behaviour = async (_, response) => {
+    await opened
+    response.end('at last')
+  }
+  const rig = await startRig({ paths: { '/gate': answer } })
+  const path = `/fetch?url=${rig.target.url}/gate`
+  const line = new Line(rig).send(requestOf(rig, path), requestOf(rig, '/ws', HANDSHAKE))
+  await until('the target is asked', () => rig.target.visits.length === 1)
+  line.socket.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x7b, 0x7d]))
+  // What is answered after it was sent later.
+  await rig.ask('/healthz')
+  open()
+  await until('the WebSocket is told off', () => readFrames(line.read.rest).length === 2)
+  expect(readFrames(line.read.rest)[0].data.toString()).toContain('UNAUTHORIZED')
 })
 
 test('a request that offers another protocol behind one under way is served after it', async () => {

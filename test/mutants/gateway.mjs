@@ -3,6 +3,8 @@
 const SRC = 'packages/gateway/src'
 const fetches = ['test/gateway/fetch.test.ts']
 const seeds = ['test/gateway/seeds.test.ts']
+const lines = ['test/gateway/connections.test.ts']
+const fuzz = ['test/gateway/fuzz.test.ts']
 const once = ['test/gateway/idempotency.test.ts']
 
 export const gateway = [
@@ -135,5 +137,117 @@ export const gateway = [
     replace: 'undefined',
     why: 'a caller who sends half a request keeps a gateway from ending for a minute',
     tests: fetches,
+  },
+  {
+    name: 'upgrade-out-of-turn',
+    file: `${SRC}/http/turns.ts`,
+    find: 'whenDone(this.#connections.get(socket)?.latest?.response ?? null, run)',
+    replace: 'run()',
+    why: 'anybody ends the process by two requests on one connection',
+    tests: lines,
+  },
+  {
+    name: 'error-amid-answer',
+    file: `${SRC}/http/turns.ts`,
+    find: 'whenDone(last, last === response && isWithin ? hangUp : answer)',
+    replace: 'answer()',
+    why: 'an answer breaks off, and an error stands in it',
+    tests: lines,
+  },
+  {
+    name: 'body-answered-twice',
+    file: `${SRC}/http/turns.ts`,
+    find: 'last === response && isWithin ? hangUp : answer',
+    replace: 'answer',
+    why: 'a client takes the second answer for that of its next request',
+    tests: lines,
+  },
+  {
+    name: 'waiting-answers-forgotten',
+    file: `${SRC}/http/turns.ts`,
+    find: 'if (response.socket !== null) continue',
+    replace: 'if (response.socket !== undefined) continue',
+    why: 'who hangs up while a stream waits for its turn holds a permit for ever',
+    tests: lines,
+  },
+  {
+    name: 'stream-with-followers',
+    file: `${SRC}/http/turns.ts`,
+    find: 'if (connection.isEndless) request.socket.destroy()',
+    replace: '',
+    why: 'answers that nobody gets pile up behind a stream',
+    tests: lines,
+  },
+  {
+    name: 'stream-never-over',
+    file: `${SRC}/http/turns.ts`,
+    find: "response.once('finish', () => (connection.isEndless = false))",
+    replace: '',
+    why: 'a client that asks again after a stream is hung up on',
+    tests: lines,
+  },
+  {
+    name: 'leaving-unheard',
+    file: `${SRC}/http/wire.ts`,
+    find: "socket.on('readable', hear).once('end', leave)",
+    replace: '',
+    why: 'who leaves while an upgrade waits holds a permit for as long as he likes',
+    tests: lines,
+  },
+  {
+    name: 'early-bytes-lost',
+    file: `${SRC}/http/wire.ts`,
+    find: 'if (earlyBytes > 0) socket.unshift(Buffer.concat(early))',
+    replace: '',
+    why: 'the first message of a WebSocket is lost where it comes early',
+    tests: lines,
+  },
+  {
+    name: 'any-request-upgraded',
+    file: `${SRC}/ws/route.ts`,
+    find: "isOffered && method === 'GET' && url.split('?', 1)[0] === '/ws'",
+    replace: 'isOffered',
+    why: 'a request waits for a body that nobody reads',
+    tests: lines,
+  },
+  {
+    name: 'two-hosts',
+    file: `${SRC}/http/wire.ts`,
+    find: 'hosts > 1 ||',
+    replace: '',
+    why: 'what stands before the gateway may see another host than it does',
+    tests: lines,
+  },
+  {
+    name: 'left-is-failed',
+    file: `${SRC}/routes/amqp.ts`,
+    find: "if (error.code === 'SHUTTING_DOWN') {",
+    replace: "if (error.code === 'INTERNAL_ERROR') {",
+    why: 'a caller finds failures in his usage that he never saw',
+    tests: lines,
+  },
+  {
+    name: 'permits-demanded',
+    file: `${SRC}/http/permit.ts`,
+    find: 'tier !== undefined && tier.permits === undefined',
+    replace: 'tier === undefined',
+    why: 'a key whose tier says nothing of permits has no streams at all',
+    tests: ['test/gateway/limits.test.ts'],
+  },
+  {
+    name: 'reset-unheard',
+    file: `${SRC}/http/wire.ts`,
+    find: "socket.on('error', () => socket.destroy())",
+    replace: '',
+    why: 'anybody ends the process by breaking off an upgrade',
+    tests: fuzz,
+  },
+  {
+    name: 'seat-kept',
+    file: `${SRC}/ws/route.ts`,
+    find: "socket.once('close', () => void attended.then(() => seat.leave()))",
+    replace: "socket.once('finish', () => void attended.then(() => seat.leave()))",
+    why: 'connections that break off take up all the places there are',
+    tests: fuzz,
   },
 ]
