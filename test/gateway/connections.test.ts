@@ -12,9 +12,12 @@ import type { Behaviour } from './rig/targets.ts'
 class Line {
   readonly socket: Socket
   hasEnded = false
+  readonly #isHead: boolean
   #received: Buffer = Buffer.alloc(0)
 
-  constructor({ url }: Rig) {
+  /** @param isHead whether answers have no bodies, as those to HEAD */
+  constructor({ url }: Rig, isHead = false) {
+    this.#isHead = isHead
     this.socket = connect({
       port: Number(new URL(url).port),
       host: '127.0.0.1',
@@ -31,7 +34,7 @@ class Line {
   }
 
   get read(): Read {
-    return readAnswers(this.#received, false)
+    return readAnswers(this.#received, this.#isHead)
   }
 
   send(...parts: readonly string[]): this {
@@ -172,6 +175,14 @@ test('who asks for more behind a stream, which never ends, is hung up on', async
   await until('the stream has begun', () => later.read.begun !== null)
   await later.send(requestOf(rig, '/usage')).ended()
   await until('nothing is held', async () => (await held(rig)) === 0)
+})
+
+test('the head of a stream alone is answered at once, and holds nothing', async () => {
+  const rig = await startRig()
+  const path = '/network/health/shop.example'
+  const line = new Line(rig, true).send(requestOf(rig, path, STREAM, 'HEAD'))
+  const [{ status, body }] = await line.answered(1)
+  expect([status, body.length, await held(rig)]).toEqual([200, 0, 0])
 })
 
 test('who asks for more when a stream has ended is answered', async () => {

@@ -179,6 +179,14 @@ export const gateway = [
     tests: lines,
   },
   {
+    name: 'head-streamed',
+    file: `${SRC}/routes/network.ts`,
+    find: "=== true && request.method !== 'HEAD'",
+    replace: '=== true',
+    why: 'a HEAD is never answered, and holds a permit',
+    tests: lines,
+  },
+  {
     name: 'stream-never-over',
     file: `${SRC}/http/turns.ts`,
     find: "response.once('finish', () => (connection.isEndless = false))",

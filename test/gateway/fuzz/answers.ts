@@ -87,6 +87,8 @@ function readBody(
   if (mayBeHead && (isLast || isNext)) return none
   if (headers.get('transfer-encoding') === 'chunked') return readChunks(bytes, start)
   const length = headers.get('content-length')
+  // It lasts until the connection ends, as for callers of HTTP/1.0.
+  if (length === undefined && headers.get('connection') === 'close') return null
   if (length === undefined || !/^\d+$/.test(length)) throw new Error('an answer has no length')
   const end = start + Number(length)
   return end > bytes.length ? null : { bytes: bytes.subarray(start, end), end }

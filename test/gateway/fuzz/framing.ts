@@ -9,11 +9,11 @@ export function written(draw: Draw, { method, path, version, headers, body }: Re
   const isChunked = body.length > 0 && version === 'HTTP/1.1' && draw.percent(20)
   if (isChunked) lines.push('transfer-encoding: chunked')
   else if (body.length > 0 || method === 'POST') lines.push(`content-length: ${body.length}`)
-  const head = head1(`${method} ${path} ${version}`, lines)
+  const head = headOf(`${method} ${path} ${version}`, lines)
   return Buffer.concat([head, isChunked ? chunked(draw, body) : body])
 }
 
-function head1(first: string, lines: readonly string[]): Buffer {
+function headOf(first: string, lines: readonly string[]): Buffer {
   return Buffer.from(`${[first, ...lines].join('\r\n')}\r\n\r\n`, 'latin1')
 }
 
@@ -233,7 +233,7 @@ export const FRAMINGS: readonly Framing[] = [
 function withFraming(lines: (length: number) => readonly string[], isChunked: boolean): Framing {
   return (draw, { method, path, version, headers, body }) => {
     const own = headers.map(([name, value]) => `${name}: ${value}`)
-    const head = head1(`${method} ${path} ${version}`, [...own, ...lines(body.length)])
+    const head = headOf(`${method} ${path} ${version}`, [...own, ...lines(body.length)])
     return Buffer.concat([head, isChunked ? chunked(draw, body) : body])
   }
 }

@@ -47,7 +47,9 @@ function one(draw: Draw, world: World): Part {
   const asked: Request = request(draw, world)
   if (draw.percent(25)) spoilHead(draw, asked)
   const isStream = asked.path === '/amqp/consume' || asked.headers.some(isForStream)
-  if (draw.percent(82)) return { bytes: written(draw, asked), isWhole: true, isStream }
+  // With a length of its own as well nobody can tell where it ends.
+  const isPlain = !asked.headers.some(([name]) => name === 'transfer-encoding')
+  if (draw.percent(82)) return { bytes: written(draw, asked), isWhole: isPlain, isStream }
   const bytes = draw.percent(40)
     ? draw.of(FRAMINGS)(draw, asked)
     : breakFraming(draw, written(draw, asked))
