@@ -28,7 +28,6 @@ test(
     await expectSound(world, report)
     expectReached(report, 14_000, [
       '200',
-      '204',
       'BAD_REQUEST',
       'MISSING_TARGET_URL',
       'INVALID_TARGET_URL',

@@ -11,7 +11,7 @@ export const seed: number = Number(OSTLER_SEED ?? (nightly ? Date.now() % 2 ** 3
 const only = OSTLER_PATH === undefined ? null : Number(OSTLER_PATH)
 
 /** How long a test may take. */
-export const TIMEOUT_MS: number = 180_000 + (nightly ? Number(OSTLER_NIGHTLY_MS) : 0)
+export const TIMEOUT_MS: number = 300_000 + (nightly ? Number(OSTLER_NIGHTLY_MS) : 0)
 
 const CALLERS = 48
 /** Sent before anything is measured: code is slower the first time. */
