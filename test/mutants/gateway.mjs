@@ -228,7 +228,7 @@ export const gateway = [
   },
   {
     name: 'left-is-failed',
-    file: `${SRC}/routes/amqp.ts`,
+    file: `${SRC}/usage/tally.ts`,
     find: "if (error.code === 'SHUTTING_DOWN') {",
     replace: "if (error.code === 'INTERNAL_ERROR') {",
     why: 'a caller finds failures in his usage that he never saw',
