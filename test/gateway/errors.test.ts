@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest'
 import { until } from '../servers/until.ts'
 import { closing } from './rig/closing.ts'
 import {
+  askPlainly,
   errorOf,
   makeKey,
   ringOf,
@@ -40,6 +41,14 @@ const targetOf = async (path: string, options: RigOptions = {}, body: object = {
 }
 const once1 = { 'idempotency-key': 'one' }
 
+/** A gateway that is asked by requests as they stand. */
+async function plainRig(): Promise<Rig> {
+  const rig = await startRig()
+  const ask = (path: string, asked: Ask = {}): Promise<Answer> =>
+    askPlainly(`${rig.url}${path}`, { key: rig.key, ...asked })
+  return { ...rig, ask }
+}
+
 /** A store that says what one says that has lost its disk: nothing can be remembered any more. */
 function failingStore() {
   const store = memoryStore()
@@ -64,6 +73,14 @@ const conditions: Readonly<Record<ApiErrorCode, () => Promise<Condition>>> = {
   INSUFFICIENT_SCOPE: () => targetOf('/', { scopes: ['usage'] }),
   TARGET_FORBIDDEN: async () => fetchOf(await startRig(), { url: 'http://169.254.169.254/' }),
   NOT_FOUND: async () => ({ rig: await startRig(), path: '/nowhere', ask: {} }),
+  REQUEST_TIMEOUT: async () => {
+    const rig = await plainRig()
+    const { server } = rig.gateway.app
+    server.headersTimeout = 100
+    server.requestTimeout = 100
+    const headers = { 'content-type': 'application/json', 'content-length': '9' }
+    return { rig, path: '/fetch', ask: { method: 'POST', headers } }
+  },
   CONFLICT: async () => {
     const condition = await targetOf('/large')
     await condition.rig.ask('/fetch', { ...condition.ask, headers: once1 })
@@ -86,6 +103,10 @@ const conditions: Readonly<Record<ApiErrorCode, () => Promise<Condition>>> = {
     fetchOf(await startRig(), 'url=http://shop.example/', {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     }),
+  EXPECTATION_FAILED: async () => {
+    const rig = await plainRig()
+    return { rig, path: '/usage', ask: { headers: { expect: 'a miracle' } } }
+  },
   VALIDATION_ERROR: () => targetOf('/', {}, { timeout: 301 }),
   RATE_LIMITED: async () => {
     const tiers = { one: { policies: [{ name: 'one', limit: 1, windowMs: 60_000 }] } }
@@ -135,7 +156,12 @@ const conditions: Readonly<Record<ApiErrorCode, () => Promise<Condition>>> = {
 }
 
 /** Those of which nobody can know when the same request will succeed. */
-const WITHOUT_WAIT: readonly string[] = ['INTERNAL_ERROR', 'BAD_GATEWAY', 'TARGET_TIMEOUT']
+const WITHOUT_WAIT: readonly string[] = [
+  'REQUEST_TIMEOUT',
+  'INTERNAL_ERROR',
+  'BAD_GATEWAY',
+  'TARGET_TIMEOUT',
+]
 
 describe.each(Object.keys(ERRORS) as ApiErrorCode[])('%s', (code) => {
   const { status, retryable, title } = ERRORS[code]
@@ -153,7 +179,7 @@ describe.each(Object.keys(ERRORS) as ApiErrorCode[])('%s', (code) => {
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
     }
     // What is no request yet has said nothing of what it accepts.
-    if (code === 'HEADERS_TOO_LARGE') return
+    if (code === 'HEADERS_TOO_LARGE' || code === 'REQUEST_TIMEOUT') return
     expect(answer.headers.get('cache-control')).toBe('no-store')
     const problem = await rig.ask(path, withHeader(ask, 'accept', PROBLEM_TYPE))
     expect(problem.status).toBe(status)

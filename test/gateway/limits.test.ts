@@ -1,6 +1,8 @@
 import { memoryStore } from '@ostler/core'
 import { expect, test } from 'vitest'
+import { freePort } from '../servers/ports.ts'
 import { errorOf, makeKey, ringOf, startRig, type Answer, type Rig } from './rig/gateway.ts'
+import { dialTarget, startTarget } from './rig/ws-peers.ts'
 
 const PROXY = { trustProxy: ['127.0.0.1'] }
 
@@ -156,4 +158,32 @@ test('a tier without policies limits nothing, and tells of no limit', async () =
       null,
     ])
   }
+})
+
+test('a tier without permits counts streams and WebSockets, and has no cap on them', async () => {
+  const policies = [{ name: 'open', limit: 5, windowMs: 60_000 }]
+  const rig = await startRig({ tier: 'open', tiers: { open: { policies } } })
+  const { url, key } = rig
+  const headers = { authorization: `Bearer ${key}`, accept: 'text/event-stream' }
+  const hangUp = new AbortController()
+  for (let i = 0; i < 2; i++) {
+    const path = `${url}/network/health/shop.example`
+    const stream = await fetch(path, { headers, signal: hangUp.signal })
+    expect([stream.status, stream.headers.get('content-type')]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ])
+  }
+  const target = await startTarget()
+  const ws = `${url.replace('http', 'ws')}/ws`
+  for (let i = 0; i < 2; i++) {
+    const { answer } = await dialTarget({ ws, key }, target.url)
+    expect(answer).toMatchObject({ type: 'connected' })
+  }
+  // Nobody is there: but it was tried, and not refused.
+  const body = { url: `amqp://127.0.0.1:${await freePort()}/`, queue: 'q' }
+  expect(errorOf(await rig.ask('/amqp/consume', { body })).code).toBe('BAD_GATEWAY')
+  const { answer } = await dialTarget({ ws, key }, target.url)
+  expect(answer).toMatchObject({ type: 'error', code: 'RATE_LIMITED', details: { policy: 'open' } })
+  hangUp.abort()
 })

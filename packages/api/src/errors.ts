@@ -8,11 +8,13 @@ export type ApiErrorCode =
   | 'INSUFFICIENT_SCOPE'
   | 'TARGET_FORBIDDEN'
   | 'NOT_FOUND'
+  | 'REQUEST_TIMEOUT'
   | 'CONFLICT'
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'IDEMPOTENCY_IN_PROGRESS'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'EXPECTATION_FAILED'
   | 'VALIDATION_ERROR'
   | 'RATE_LIMITED'
   | 'HEADERS_TOO_LARGE'
@@ -50,6 +52,7 @@ export const ERRORS: Readonly<Record<ApiErrorCode, ApiErrorEntry>> = {
     title: 'The target is at an address that is not fetched',
   },
   NOT_FOUND: { status: 404, retryable: false, title: 'There is nothing of this name' },
+  REQUEST_TIMEOUT: { status: 408, retryable: true, title: 'The request did not arrive in time' },
   CONFLICT: { status: 409, retryable: false, title: 'The operation conflicts with what is there' },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,
@@ -66,6 +69,11 @@ export const ERRORS: Readonly<Record<ApiErrorCode, ApiErrorEntry>> = {
     status: 415,
     retryable: false,
     title: 'The body is of a type that is not read',
+  },
+  EXPECTATION_FAILED: {
+    status: 417,
+    retryable: false,
+    title: 'The request expects what the gateway does not do',
   },
   VALIDATION_ERROR: {
     status: 422,

@@ -10,7 +10,9 @@ import { answerClientError, answerErrors, answerFrameworkError } from './http/er
 import { Operations } from './http/idempotency.ts'
 import { newRequestId } from './http/request-id.ts'
 import { loggerOf, RequestLog } from './http/request-log.ts'
+import { Turns } from './http/turns.ts'
 import { validatorOf } from './http/validator.ts'
+import { answerBareRequests } from './http/wire.ts'
 import { Workshop, type House, type Routes } from './house.ts'
 import {
   resolveGatewayOptions,
@@ -33,6 +35,8 @@ import { Sockets } from './ws/sockets.ts'
 
 /** How long a caller may take to send a request, and how long a connection may wait for its next one. */
 const RECEIVE_WITHIN_MS = 60_000
+/** How often it is looked who takes longer. */
+const LOOK_EVERY_MS = 5_000
 const KEEP_ALIVE_MS = 65_000
 const MOST_HEADER_BYTES = 32 * 1024
 const MOST_PARAM_CHARACTERS = 1_024
@@ -121,12 +125,15 @@ function houseOf(options: ResolvedGatewayOptions, scheduler: Scheduler<Mode>): H
     maxResponseBytes,
     workshop,
     sockets: new Sockets(options.sockets),
+    turns: new Turns(),
     nowMs,
   }
 }
 
 async function appOf(house: House): Promise<Routes> {
-  const app = fastify(serverOptions(house.options)).withTypeProvider<TypeBoxTypeProvider>()
+  const { turns } = house
+  const app = fastify(serverOptions(house.options, turns)).withTypeProvider<TypeBoxTypeProvider>()
+  turns.watch(app.server)
   app.setValidatorCompiler(validatorOf())
   // Bodies are JSON: what says that it is something else is refused as such.
   app.removeContentTypeParser('text/plain')
@@ -140,6 +147,7 @@ async function appOf(house: House): Promise<Routes> {
     house.metrics.requests.inc({ route, method, status: String(reply.statusCode) })
     house.metrics.seconds.observe({ route }, reply.elapsedTime / 1000)
   })
+  answerBareRequests(app, turns)
   house.admission.install(app)
   await documentRoutes(app)
   app.after(() => {
@@ -156,13 +164,19 @@ async function appOf(house: House): Promise<Routes> {
   return app
 }
 
-function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Server> {
+function serverOptions(options: ResolvedGatewayOptions, turns: Turns): FastifyHttpOptions<Server> {
   const { log, logTo, maxRequestBytes, trustProxy } = options
   return {
     bodyLimit: maxRequestBytes,
     requestTimeout: RECEIVE_WITHIN_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: MOST_HEADER_BYTES, headersTimeout: RECEIVE_WITHIN_MS },
+    http: {
+      maxHeaderSize: MOST_HEADER_BYTES,
+      headersTimeout: RECEIVE_WITHIN_MS,
+      connectionsCheckingInterval: LOOK_EVERY_MS,
+      // Else it answers with a bare status.
+      requireHostHeader: false,
+    },
     forceCloseConnections: 'idle',
     genReqId: newRequestId,
     requestIdHeader: false,
@@ -172,7 +186,7 @@ function serverOptions(options: ResolvedGatewayOptions): FastifyHttpOptions<Serv
     frameworkErrors: (error, request, reply) => answerFrameworkError(error, request, reply),
     // Else it answers in a form of its own.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, turns),
     logController: new RequestLog(),
     logger: log === false ? false : loggerOf(log, logTo),
   }

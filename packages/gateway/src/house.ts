@@ -12,6 +12,7 @@ import type { Dispatcher } from './agents/dispatch.ts'
 import type { Admission } from './http/admission.ts'
 import { ApiError } from './http/api-error.ts'
 import type { Operations } from './http/idempotency.ts'
+import type { Turns } from './http/turns.ts'
 import type { ResolvedGatewayOptions } from './options.ts'
 import type { Guard } from './target/guard.ts'
 import type { Counters } from './usage/counters.ts'
@@ -44,6 +45,7 @@ export interface House {
   readonly maxResponseBytes: number
   readonly workshop: Workshop
   readonly sockets: Sockets
+  readonly turns: Turns
   nowMs(): number
 }
 

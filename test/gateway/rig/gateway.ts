@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request as sendRequest, type IncomingMessage } from 'node:http'
 import type { Agent } from '@ostler/core'
 import { SCOPES, type ErrorEnvelope, type Scope } from '@ostler/api'
 import {
@@ -137,6 +139,22 @@ export async function askAt(
   })
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, json: parsed(text) }
+}
+
+/** Asks with headers that `fetch` does not send, such as Expect; without a body, though one may have been promised. */
+export async function askPlainly(url: string, { method, headers, key }: Ask): Promise<Answer> {
+  const authorization = typeof key === 'string' ? { authorization: `Bearer ${key}` } : {}
+  const request = sendRequest(url, { method, headers: { ...headers, ...authorization } })
+  if (headers?.['content-length'] === undefined) request.end()
+  else request.flushHeaders()
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  let text = ''
+  for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) text += part
+  const { statusCode: status = 0 } = response
+  const told = new Headers(
+    Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+  )
+  return { status, headers: told, text, json: parsed(text) }
 }
 
 function parsed(text: string): unknown {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Patience } from '../agents/patience.ts'
-import { HeldPermit } from '../http/permit.ts'
+import { takePlace } from '../http/permit.ts'
 import type { House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { takeForEvents, type EventStream } from '../stream/sse.ts'
@@ -42,7 +42,7 @@ export async function consume(serving: Serving): Promise<void> {
   const watch: Watch = { onSlow: () => {}, onLost: () => {} }
   // A permit is only given together with a request, and this one has been counted.
   if (request.decision !== null) await scheduler.refund(request.decision)
-  const permit = await HeldPermit.take(scheduler, key, PERMIT_MS, () => watch.onLost())
+  const permit = await takePlace(house, key, PERMIT_MS, () => watch.onLost())
   try {
     await house.workshop.work(reply, (signal) => serve(serving, key, watch, signal))
   } finally {
@@ -59,6 +59,7 @@ async function serve(
   const { house, parts, asked, reply, request } = serving
   const patience = new Patience(asked.timeoutMs, signal)
   const reached = await reachBroker(parts, asked, patience, signal)
+  house.turns.stays(reply.raw)
   const { slowReaderMs } = house.options
   const events = takeForEvents(reply, {
     stallMs: slowReaderMs,

@@ -16,12 +16,19 @@ import { TargetError } from '../target/error.ts'
 import { ApiError } from './api-error.ts'
 import { secondsFrom } from './rate-headers.ts'
 import { newRequestId } from './request-id.ts'
+import type { Turns } from './turns.ts'
 
 /** What errors of the framework are to a caller. */
 const FRAMEWORK: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
   FST_ERR_CTP_EMPTY_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
+}
+
+/** What errors of the connection are to a caller, beside what is no HTTP. */
+const CLIENT: Readonly<Record<string, ApiErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
 }
 
 /** What errors of the core are to a caller: he gave the geo hint and the target, all else is the gateway's own doing. */
@@ -141,13 +148,32 @@ function wantsProblem(accept: string | undefined): boolean {
   return accept !== undefined && accept.includes(PROBLEM_TYPE)
 }
 
-/** Answers what is no HTTP at all, or too much of it, before there is a request: and ends the connection. */
-export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy()
-    return
+/** Connections of which it was said that they can't be read: each further piece says so again. */
+const unreadable = new WeakSet<Socket>()
+
+/** Answers what is no HTTP at all, or too much of it, when it is its turn: and ends the connection. */
+export function answerClientError(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  turns: Turns,
+): void {
+  const isKnown = unreadable.has(socket)
+  unreadable.add(socket)
+  const isGone = error.code === 'ECONNRESET' || socket.destroyed || !socket.writable
+  // Who ends what could not be read waits for nothing any more.
+  if (isGone || (isKnown && socket.readableEnded)) socket.destroy()
+  else if (!isKnown) {
+    turns.afterGarbage(
+      socket,
+      () => sendClientError(error, socket),
+      () => socket.destroy(),
+    )
   }
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'BAD_REQUEST'
+}
+
+/** Answers on the connection itself, and ends it. */
+export function sendClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  const code = CLIENT[error.code ?? ''] ?? 'BAD_REQUEST'
   const { status, title } = ERRORS[code]
   const requestId = newRequestId()
   const body = JSON.stringify(envelopeOf(new ApiError(code, title), requestId))

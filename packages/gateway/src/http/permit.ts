@@ -1,4 +1,5 @@
 import type { Decision, Mode, Permit, Scheduler } from '@ostler/core'
+import type { House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { ApiError } from './api-error.ts'
 
@@ -7,11 +8,38 @@ type Deciding = Pick<Scheduler<Mode>, 'admit' | 'refund' | 'renew' | 'release'>
 /** Renewals within one permit's time: two may fail before it is lost. */
 const RENEWALS = 3
 
+/** A place among the connections and streams of a key. */
+export interface Place {
+  /** Gives it back. */
+  release(): Promise<void>
+}
+
+/**
+ * Counts a request of a key, and takes one of its tier's permits with it: both or neither. A tier that says nothing of permits has
+ * no cap: then what the gateway serves at once is all that bounds it. `onLost` is told once, if another has the permit and there is no other
+ * one.
+ * @throws ApiError RATE_LIMITED
+ */
+export async function takePlace(
+  { scheduler, options }: Pick<House, 'scheduler' | 'options'>,
+  key: ApiKey,
+  ttlMs: number,
+  onLost: (error: ApiError) => void,
+): Promise<Place> {
+  const tier = options.tiers[key.tier]
+  if (tier !== undefined && tier.permits === undefined) {
+    const decision = await scheduler.admit({ key: key.id, tier: key.tier })
+    if (!decision.allowed) throw denied(decision)
+    return { release: async () => {} }
+  }
+  return HeldPermit.take(scheduler, key, ttlMs, onLost)
+}
+
 /**
  * A connection or a stream of a key, for as long as it lives: one of the permits that its tier has. It is renewed in time, so that
  * the permit of a gateway that crashed comes free soon.
  */
-export class HeldPermit {
+export class HeldPermit implements Place {
   readonly #scheduler: Deciding
   readonly #key: ApiKey
   readonly #ttlMs: number
@@ -35,11 +63,7 @@ export class HeldPermit {
     this.#timer = setInterval(() => void this.#renew(), ttlMs / RENEWALS)
   }
 
-  /**
-   * Counts a request of the key, and takes a permit with it: both or neither. `onLost` is told once, if another has the permit and
-   * there is no other one.
-   * @throws ApiError RATE_LIMITED
-   */
+  /** @throws ApiError RATE_LIMITED */
   static async take(
     scheduler: Deciding,
     key: ApiKey,

@@ -14,7 +14,7 @@ import { Type, type Static } from 'typebox'
 import { readEndpoint } from '../agents/endpoint.ts'
 import { AgentFailure } from '../agents/failure.ts'
 import { ApiError } from '../http/api-error.ts'
-import { HeldPermit } from '../http/permit.ts'
+import { takePlace } from '../http/permit.ts'
 import type { House, Routes } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { takeForEvents } from '../stream/sse.ts'
@@ -108,11 +108,12 @@ function healthRoute(app: Routes, house: House): void {
       // A permit is only given together with a request, and this one has been counted.
       if (request.decision !== null) await scheduler.refund(request.decision)
       const key = request.apiKey as ApiKey
-      const permit = await HeldPermit.take(scheduler, key, PERMIT_MS, () => lost.abort())
+      const permit = await takePlace(house, key, PERMIT_MS, () => lost.abort())
       try {
-        await house.workshop.work(reply, (signal) =>
-          watch(house, reply, AbortSignal.any([signal, lost.signal]), domain, page),
-        )
+        await house.workshop.work(reply, (signal) => {
+          house.turns.stays(reply.raw)
+          return watch(house, reply, AbortSignal.any([signal, lost.signal]), domain, page)
+        })
       } finally {
         await permit.release()
       }

@@ -36,6 +36,11 @@ export class Tally {
   /** One that ended in an error. What is wrong with the request itself is not counted: no agent was asked. */
   addError(asked: Asked, error: unknown): void {
     if (!(error instanceof ApiError) || error.status < 500) return
+    // Whoever left, or was sent away at the end, has not seen a failure of ours.
+    if (error.code === 'SHUTTING_DOWN') {
+      this.#metrics.outcomes.inc({ protocol: asked.protocol, outcome: 'neutral' })
+      return
+    }
     this.add({ ...asked, outcome: error.code.toLowerCase(), result: 'failed' })
   }
 }

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { ApiError } from '../http/api-error.ts'
 import { checkedKey, checkScope } from '../http/auth.ts'
-import { HeldPermit } from '../http/permit.ts'
+import { takePlace } from '../http/permit.ts'
 import type { House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
 import { refuse, socketFailureOf } from './failure.ts'
@@ -65,8 +65,7 @@ async function serveKey(
   const { client, seat } = caller
   const { sockets } = house.options
   const key = await knownKey(house, caller, message['apiKey'])
-  const { scheduler } = house
-  const permit = await HeldPermit.take(scheduler, key, sockets.permitMs, (error) =>
+  const permit = await takePlace(house, key, sockets.permitMs, (error) =>
     seat.end(socketFailureOf(error)),
   )
   try {

@@ -1,9 +1,10 @@
-import { ServerResponse, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { Type } from 'typebox'
 import { WebSocketServer, type ServerOptions } from 'ws'
 import { ApiError } from '../http/api-error.ts'
-import { answerClientError } from '../http/error-handler.ts'
+import { sendClientError } from '../http/error-handler.ts'
+import { routeLast, takeOver } from '../http/wire.ts'
 import type { House, Routes } from '../house.ts'
 import { errorAnswers } from '../routes/error-answers.ts'
 import { attend } from './attend.ts'
@@ -33,17 +34,16 @@ export function socketRoutes(app: Routes, house: House): void {
   const server = new WebSocketServer(options)
   server.on('wsClientError', (error, socket) => {
     socket.once('finish', () => socket.destroy())
-    answerClientError(error, socket as Socket)
+    sendClientError(error, socket as Socket)
   })
   const upgrades = new WeakMap<IncomingMessage, Upgrade>()
-  app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      serveWithoutUpgrade(app, request, socket, head)
-      return
-    }
-    upgrades.set(request, { socket, head })
-    routeUpgrade(app, request, socket)
-  })
+  app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
+    takeOver(socket, house.turns, () => {
+      if (!isHandshake(request)) return serveWithoutUpgrade(app, request, socket, head)
+      upgrades.set(request, { socket, head })
+      routeLast(app, request, socket)
+    }),
+  )
   app.get(
     '/ws',
     {
@@ -78,22 +78,15 @@ export function socketRoutes(app: Routes, house: House): void {
   )
 }
 
-/** Has the app answer a request to upgrade, so that what is refused is refused as everything else is. */
-function routeUpgrade(app: Routes, request: IncomingMessage, socket: Socket): void {
-  const response = new ServerResponse(request)
-  response.shouldKeepAlive = false
-  socket.on('error', () => socket.destroy())
-  response.assignSocket(socket)
-  response.once('finish', () => {
-    response.detachSocket(socket)
-    socket.end(() => socket.destroy())
-  })
-  app.routing(request, response)
+/** Whether a request may become a WebSocket: of any other the body is to be read, and its end to be heard. */
+function isHandshake({ method, url = '', httpVersion, headers }: IncomingMessage): boolean {
+  const isOffered = headers.upgrade?.toLowerCase() === 'websocket' && httpVersion !== '1.0'
+  return isOffered && method === 'GET' && url.split('?', 1)[0] === '/ws'
 }
 
 /**
- * Serves a request that offers another protocol, such as h2c of Java's and curl's clients, as if it had offered none, which servers
- * may do (RFC 9110, section 7.8). Node can't once somebody listens for upgrades: so the request is read anew without the offer.
+ * Serves a request that offers a protocol it does not get, such as h2c of Java's and curl's clients, as if it had offered none, which
+ * servers may do (RFC 9110, section 7.8). Node can't once somebody listens for upgrades: so the request is read anew without the offer.
  */
 function serveWithoutUpgrade(
   app: Routes,
