@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { until } from '../servers/until.ts'
 import { startAgent, startGateway, useBroker } from './rig/amqp.ts'
 import type { EventReader, ServerEvent } from './rig/events.ts'
+import { revocable } from './rig/gateway.ts'
 import { serve } from './rig/sockets.ts'
 
 const at = useBroker({
@@ -163,6 +164,16 @@ describe('an open stream ends with an error', () => {
       expect((await stream.expect('message')).body).toBe(big)
     }
     await stream.cancel()
+  })
+
+  test('when its key is revoked', async () => {
+    const { key, keys, revoke } = revocable({ tier: 'test' })
+    const other = await startGateway([at.agent], { keys })
+    const stream = await other.consume({ url: at.rabbit.url, queue: at.queue }, { key })
+    await stream.expect('ready')
+    revoke()
+    expect(await stream.rest()).toEqual(refusal({ code: 'KEY_REVOKED', severity: 'fatal' }))
+    await other.gateway.close()
   })
 
   test('when the gateway shuts down, which is no error', async () => {

@@ -8,6 +8,7 @@ import { until } from '../servers/until.ts'
 import { startRedis } from '../servers/redis.ts'
 import { freshPath } from '../stores/sqlite/rig.ts'
 import { closing } from './rig/closing.ts'
+import { serve } from './rig/sockets.ts'
 import { errorOf, makeKey, ringOf, startRig, type Rig, type RigOptions } from './rig/gateway.ts'
 import { redirect } from './rig/targets.ts'
 
@@ -131,6 +132,20 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     expect(third.json).toMatchObject({ status: 502, code: 'BAD_GATEWAY' })
     expect(third.json.requestId).toBe(first.json.meta.requestId)
     expect(rig.target.visits).toHaveLength(1)
+  })
+
+  test('nor what an agent may have passed on before it failed', async () => {
+    const { port, sockets } = await serve((socket) => {
+      socket.once('data', () => socket.end())
+    })
+    const agents = [{ id: 'a', url: `http://127.0.0.1:${port}` }]
+    const rig = await rigOn({ agents, resolveAt: 'agent' })
+    const order = { method: 'POST', body: 'one sack' }
+    const first = await rig.fetch('/', order, once)
+    expect(errorOf(first)).toMatchObject({ code: 'BAD_GATEWAY', details: { by: 'agent' } })
+    const second = await rig.fetch('/', order, once)
+    expect([second.text, replayed(second)]).toEqual([first.text, 'true'])
+    expect(sockets).toHaveLength(1)
   })
 
   test('what a target did before it sent elsewhere is not asked of it again', async () => {

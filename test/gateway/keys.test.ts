@@ -8,7 +8,7 @@ import { KeyFile } from '@ostler/gateway'
 import { beforeAll, expect, test } from 'vitest'
 import { ostler } from '../cli/rig.ts'
 import { closing } from './rig/closing.ts'
-import { errorOf, makeKey, ringOf, startRig, type Ask } from './rig/gateway.ts'
+import { errorOf, makeKey, revocable, ringOf, startRig, type Ask } from './rig/gateway.ts'
 
 const root = join(import.meta.dirname, '../..')
 const main = join(root, 'packages/cli/dist/main.js')
@@ -41,6 +41,16 @@ test('a key that is created is accepted, listed without what it is, and refused 
   expect((await ostler(['keys', 'revoke', id, ...file])).code).not.toBe(0)
   expect((await ostler(['keys', 'list', ...file])).out).toContain('revoked')
 })
+
+test('a key that is revoked loses the streams that it holds open', async () => {
+  const { key, keys, revoke } = revocable()
+  const rig = await startRig({ keys })
+  const headers = { authorization: `Bearer ${key}`, accept: 'text/event-stream' }
+  const stream = await fetch(`${rig.url}/network/health/shop.example`, { headers })
+  expect(stream.status).toBe(200)
+  revoke()
+  expect(await stream.text()).toContain('event: health')
+}, 15_000)
 
 test('only keyed hashes are on the disk, for the owner alone', () => {
   const path = keysPath()

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { until } from '../servers/until.ts'
 import { freePort } from '../servers/ports.ts'
 import { listen, serve, type Behaviour } from './rig/sockets.ts'
+import { revocable } from './rig/gateway.ts'
 import {
   afterwards,
   startGateway,
@@ -197,6 +198,19 @@ describe('too many concurrent connections', () => {
       reason: 'at most 1 connections may be open at once',
     })
     expect(lost()).toBe(1)
+    expect((await (await target.peer()).ended()).code).toBe(1001)
+  })
+
+  it('end once their key is revoked', async () => {
+    const target = await startTarget()
+    const { key, keys, revoke } = revocable({ tier: 'test' })
+    const gateway = await startGateway({ agents: [ONE], keys, sockets: { permitMs: 1_000 } })
+    const { client } = await dialTarget({ ws: gateway.ws, key }, target.url)
+    revoke()
+    expect(await client.ended()).toEqual({
+      code: 1008,
+      reason: 'this API key is unknown, or it was revoked',
+    })
     expect((await (await target.peer()).ended()).code).toBe(1001)
   })
 

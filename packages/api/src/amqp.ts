@@ -13,6 +13,7 @@ export type AmqpErrorCode =
   | 'SLOW_READER'
   | 'MESSAGE_TOO_LARGE'
   | 'PERMIT_LOST'
+  | 'KEY_REVOKED'
 
 /** How much of what is between the gateway and the broker a failure takes with it. */
 export type AmqpSeverity =
@@ -94,6 +95,7 @@ export const AMQP_ERRORS: Readonly<Record<AmqpErrorCode, AmqpErrorEntry>> = {
     retryable: true,
     title: 'The stream could not be kept among those that may be open at once',
   },
+  KEY_REVOKED: { severity: 'fatal', retryable: false, title: 'The API key was revoked' },
 }
 
 export interface AmqpErrorEntry {

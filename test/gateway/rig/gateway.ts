@@ -122,6 +122,24 @@ export function ringOf(...keys: readonly { readonly stored: StoredKey }[]): Gate
   )
 }
 
+/** A key, and a ring that holds it until it is revoked. */
+export function revocable(options: { readonly tier?: string } = {}): {
+  readonly key: string
+  readonly keys: GatewayOptions['keys']
+  revoke(): void
+} {
+  const made = makeKey(options)
+  const ring = ringOf(made)
+  let isRevoked = false
+  return {
+    key: made.key,
+    keys: { find: (presented) => (isRevoked ? null : ring.find(presented)) },
+    revoke() {
+      isRevoked = true
+    },
+  }
+}
+
 /** Asks any gateway, with the key that is given. */
 export async function askAt(
   url: string,

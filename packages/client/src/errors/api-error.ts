@@ -43,7 +43,7 @@ export class APIError extends OstlerError {
   }
 }
 
-/** 400, 413, 415, 431: the gateway does not read such a request. */
+/** 400, 408, 413, 415, 417, 431: the gateway does not read such a request. */
 export class BadRequestError extends APIError {
   declare readonly name: 'BadRequestError'
   static {
@@ -186,9 +186,11 @@ const BY_STATUS: Readonly<Record<number, APIErrorClass>> = {
   401: AuthenticationError,
   403: ForbiddenError,
   404: NotFoundError,
+  408: BadRequestError,
   409: ConflictError,
   413: BadRequestError,
   415: BadRequestError,
+  417: BadRequestError,
   422: ValidationError,
   429: RateLimitError,
   431: BadRequestError,

@@ -147,7 +147,7 @@ class Answer implements Dispatcher.DispatchHandler {
       return new TargetFailure(reason, `the target ${SAID[reason]}`, error)
     }
     const agentReason = reason === 'closed' ? 'closed' : 'garbage'
-    const options = { doubtful: true, cause: error }
+    const options = { doubtful: true, sent: true, cause: error }
     return new AgentFailure(agentReason, `the agent ${SAID[reason]}`, options)
   }
 

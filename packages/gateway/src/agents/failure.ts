@@ -41,15 +41,22 @@ export class AgentFailure extends DispatchFailure {
    * while it should have connected, or said that it could not.
    */
   readonly doubtful: boolean
+  /** The request may have been passed on to the target. */
+  readonly sent: boolean
 
   constructor(
     reason: AgentReason,
     message: string,
-    options: { readonly doubtful?: boolean; readonly cause?: unknown } = {},
+    options: {
+      readonly doubtful?: boolean
+      readonly sent?: boolean
+      readonly cause?: unknown
+    } = {},
   ) {
     super(message, options.cause)
     this.reason = reason
     this.doubtful = options.doubtful ?? false
+    this.sent = options.sent ?? false
   }
 }
 

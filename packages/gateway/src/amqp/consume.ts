@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Patience } from '../agents/patience.ts'
+import type { ApiError } from '../http/api-error.ts'
+import { keyOf } from '../http/auth.ts'
 import { takePlace } from '../http/permit.ts'
 import type { House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
@@ -18,7 +20,7 @@ const PERMIT_MS = 60_000
 /** What else may end a stream, once there is one. */
 interface Watch {
   onSlow: () => void
-  onLost: () => void
+  onLost: (failure: BrokerFailure) => void
 }
 
 interface Serving {
@@ -42,7 +44,12 @@ export async function consume(serving: Serving): Promise<void> {
   const watch: Watch = { onSlow: () => {}, onLost: () => {} }
   // A permit is only given together with a request, and this one has been counted.
   if (request.decision !== null) await scheduler.refund(request.decision)
-  const permit = await takePlace(house, key, PERMIT_MS, () => watch.onLost())
+  const permit = await takePlace(house, {
+    key,
+    ttlMs: PERMIT_MS,
+    findKey: () => keyOf(request, house.options.keys),
+    onLost: (error) => watch.onLost(lost(error)),
+  })
   try {
     await house.workshop.work(reply, (signal) => serve(serving, key, watch, signal))
   } finally {
@@ -76,7 +83,7 @@ async function serve(
     const options = { keyId: key.id, client, events, asked }
     const stream = new QueueStream({ ...options, maxMessageBytes: parts.maxMessageBytes })
     watch.onSlow = () => stream.finish(slowReader(slowReaderMs))
-    watch.onLost = () => stream.finish(permitLost())
+    watch.onLost = (failure) => stream.finish(failure)
     try {
       await follow(serving, stream, reached, patience, signal)
     } finally {
@@ -148,7 +155,8 @@ function slowReader(ms: number): BrokerFailure {
   return new BrokerFailure('SLOW_READER', message)
 }
 
-function permitLost(): BrokerFailure {
+function lost(error: ApiError): BrokerFailure {
+  if (error.code !== 'RATE_LIMITED') return new BrokerFailure('KEY_REVOKED', error.message)
   const message = 'as many streams and WebSockets are open as may be, and this one lost its place'
   return new BrokerFailure('PERMIT_LOST', message)
 }

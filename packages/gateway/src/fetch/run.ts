@@ -228,6 +228,7 @@ export function mayBeDone(error: unknown): boolean {
     case 'timeout':
       return failure.reason === 'headers' || failure.reason === 'body'
     case 'agent':
+      return failure instanceof AgentFailure && failure.sent
     case 'abort':
     case 'request':
       return false

@@ -8,6 +8,20 @@ type Deciding = Pick<Scheduler<Mode>, 'admit' | 'refund' | 'renew' | 'release'>
 /** Renewals within one permit's time: two may fail before it is lost. */
 const RENEWALS = 3
 
+/** How soon what a key holds open ends once it is revoked, at most. */
+const LOOK_EVERY_MS = 5_000
+
+/** Who wants to stay, and until when. */
+export interface Stay {
+  readonly key: ApiKey
+  /** Without a renewal a permit is held for so long. */
+  readonly ttlMs: number
+  /** Finds the key again. @throws ApiError once it is revoked */
+  findKey(): ApiKey
+  /** Told once: that the key was revoked, or that another has the permit and there is no other one. */
+  onLost(error: ApiError): void
+}
+
 /** A place among the connections and streams of a key. */
 export interface Place {
   /** Gives it back. */
@@ -16,23 +30,54 @@ export interface Place {
 
 /**
  * Counts a request of a key, and takes one of its tier's permits with it: both or neither. A tier that says nothing of permits has
- * no cap: then what the gateway serves at once is all that bounds it. `onLost` is told once, if another has the permit and there is no other
- * one.
+ * no cap: then what the gateway serves at once is all that bounds it.
  * @throws ApiError RATE_LIMITED
  */
 export async function takePlace(
   { scheduler, options }: Pick<House, 'scheduler' | 'options'>,
-  key: ApiKey,
-  ttlMs: number,
-  onLost: (error: ApiError) => void,
+  stay: Stay,
 ): Promise<Place> {
-  const tier = options.tiers[key.tier]
-  if (tier !== undefined && tier.permits === undefined) {
-    const decision = await scheduler.admit({ key: key.id, tier: key.tier })
-    if (!decision.allowed) throw denied(decision)
-    return { release: async () => {} }
+  const { key, ttlMs } = stay
+  let isLost = false
+  const lose = (error: ApiError): void => {
+    if (!isLost) stay.onLost(error)
+    isLost = true
   }
-  return HeldPermit.take(scheduler, key, ttlMs, onLost)
+  const isCapped = options.tiers[key.tier]?.permits !== undefined
+  const permit = isCapped
+    ? await HeldPermit.take(scheduler, key, ttlMs, lose)
+    : await count(scheduler, key)
+  const looking = setInterval(
+    () => {
+      const error = revocationOf(stay)
+      if (error === null) return
+      clearInterval(looking)
+      lose(error)
+    },
+    Math.min(LOOK_EVERY_MS, ttlMs / RENEWALS),
+  )
+  return {
+    async release() {
+      clearInterval(looking)
+      await permit?.release()
+    },
+  }
+}
+
+async function count(scheduler: Deciding, key: ApiKey): Promise<null> {
+  const decision = await scheduler.admit({ key: key.id, tier: key.tier })
+  if (!decision.allowed) throw denied(decision)
+  return null
+}
+
+/** Keys that cannot be read for a while are revoked by nobody. */
+function revocationOf(stay: Stay): ApiError | null {
+  try {
+    stay.findKey()
+    return null
+  } catch (error) {
+    return error instanceof ApiError ? error : null
+  }
 }
 
 /**

@@ -64,10 +64,14 @@ async function serveKey(
 ): Promise<void> {
   const { client, seat } = caller
   const { sockets } = house.options
-  const key = await knownKey(house, caller, message['apiKey'])
-  const permit = await takePlace(house, key, sockets.permitMs, (error) =>
-    seat.end(socketFailureOf(error)),
-  )
+  const { apiKey } = message
+  const key = await knownKey(house, caller, apiKey)
+  const permit = await takePlace(house, {
+    key,
+    ttlMs: sockets.permitMs,
+    findKey: () => presentedKey(house, apiKey),
+    onLost: (error) => seat.end(socketFailureOf(error)),
+  })
   try {
     checkScope(key, 'ws')
     const asked = askedOf(message, client.protocol, house.guard)
@@ -90,14 +94,19 @@ async function serveKey(
 /** The key of a message; who presents none, or one that is refused, is counted by his address. @throws ApiError */
 async function knownKey(house: House, { request }: Caller, presented: unknown): Promise<ApiKey> {
   try {
-    if (typeof presented !== 'string') {
-      throw new ApiError('UNAUTHORIZED', 'an API key is needed: "apiKey" in the first message')
-    }
-    return checkedKey(presented, house.options.keys)
+    return presentedKey(house, presented)
   } catch (error) {
     await house.admission.countRefused(request.ip)
     throw error
   }
+}
+
+/** @throws ApiError UNAUTHORIZED, FORBIDDEN */
+function presentedKey({ options }: House, presented: unknown): ApiKey {
+  if (typeof presented !== 'string') {
+    throw new ApiError('UNAUTHORIZED', 'an API key is needed: "apiKey" in the first message')
+  }
+  return checkedKey(presented, options.keys)
 }
 
 async function opened(
