@@ -4,7 +4,7 @@ import type { Pace, Timing } from './results.ts'
 import { median } from './summary.ts'
 
 /** What one case spends on warming up, at most. */
-const MOST_WARM_UP_MS = 200
+const MOST_WARM_UP_MS = 150
 
 /** Of groups after the first most is compiled already. */
 const LATER_WARM_UP = 1 / 3

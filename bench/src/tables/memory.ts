@@ -21,11 +21,12 @@ export const memoryTables: readonly Table[] = [
     heavy: true,
     gauges: [
       keyGauge('ostler', 'ours', async () => ostlerHit()),
-      keyGauge('fast-ratelimit', 'peer', fastHit),
-      keyGauge('@fastify/rate-limit, local store', 'peer', localHit),
-      keyGauge('rate-limiter-flexible, memory', 'peer', flexibleHit),
-      keyGauge('express-rate-limit, memory store', 'peer', expressHit),
-      keyGauge('limiter', 'peer', bucketHit),
+      // What they hold is the same in each process.
+      { ...keyGauge('fast-ratelimit', 'peer', fastHit), processes: 1 },
+      { ...keyGauge('@fastify/rate-limit, local store', 'peer', localHit), processes: 1 },
+      { ...keyGauge('rate-limiter-flexible, memory', 'peer', flexibleHit), processes: 1 },
+      { ...keyGauge('express-rate-limit, memory store', 'peer', expressHit), processes: 1 },
+      { ...keyGauge('limiter', 'peer', bucketHit), processes: 1 },
     ],
     bounds: [
       { row: `ostler, ${FIRST}`, most: 64 },
