@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { layerProblems } from './checks/layers.mjs'
 import { layoutProblems } from './checks/layout.mjs'
+import { mutantProblems } from './checks/mutants.mjs'
 import { purityProblems } from './checks/purity.mjs'
 import { sizeProblems } from './checks/size.mjs'
 import { root } from './checks/sources.mjs'
@@ -26,6 +27,7 @@ const checks = [
   { name: 'layout', run: async () => layoutProblems() },
   { name: 'layers', run: async () => layerProblems() },
   { name: 'purity', run: async () => purityProblems() },
+  { name: 'mutants', run: async () => mutantProblems() },
   { name: 'types', run: () => command(bin('tsc'), ['-b', '--pretty', 'false']) },
   { name: 'openapi', run: () => command(process.execPath, [OPENAPI, '--check']) },
   { name: 'openapi client', run: () => command(process.execPath, [WIRE, '--check']) },

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-/** Returns `{ dir, files, remove }`; files are paths from the root. */
+/** Returns `{ dir, remove }`. */
 export function copyTree() {
   const dir = mkdtempSync(join(tmpdir(), 'ostler-mutant-'))
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], {
@@ -21,7 +21,7 @@ export function copyTree() {
     cpSync(join(root, file), join(dir, file))
   }
   linkInstalled(dir, files)
-  return { dir, files, remove: () => rmSync(dir, { recursive: true, force: true }) }
+  return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) }
 }
 
 /**

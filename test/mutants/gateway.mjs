@@ -28,8 +28,8 @@ export const gateway = [
   {
     name: 'redirect-changes-agent',
     file: `${SRC}/fetch/run.ts`,
-    find: 'const again = last === null ? wish',
-    replace: 'const again = last !== null ? wish',
+    find: 'const through = last === null ? scheduler',
+    replace: 'const through = last !== null ? scheduler',
     why: 'the hops of one request come from many addresses',
     tests: fetches,
   },
@@ -100,7 +100,7 @@ export const gateway = [
   },
   {
     name: 'query-logged',
-    file: `${SRC}/gateway.ts`,
+    file: `${SRC}/http/request-log.ts`,
     find: "path: request.url.split('?', 1)[0]",
     replace: 'path: request.url',
     why: "a target's secrets are in the log",
@@ -237,10 +237,26 @@ export const gateway = [
   {
     name: 'permits-demanded',
     file: `${SRC}/http/permit.ts`,
-    find: 'tier !== undefined && tier.permits === undefined',
-    replace: 'tier === undefined',
+    find: 'const isCapped = options.tiers[key.tier]?.permits !== undefined',
+    replace: 'const isCapped = true',
     why: 'a key whose tier says nothing of permits has no streams at all',
     tests: ['test/gateway/limits.test.ts'],
+  },
+  {
+    name: 'revoked-stays',
+    file: `${SRC}/http/permit.ts`,
+    find: '      lose(error)\n',
+    replace: '',
+    why: 'a stream outlives the key that holds it open',
+    tests: ['test/gateway/keys.test.ts', 'test/gateway/ws-errors.test.ts'],
+  },
+  {
+    name: 'passed-on-again',
+    file: `${SRC}/agents/exchange.ts`,
+    find: 'doubtful: true, sent: true,',
+    replace: 'doubtful: true,',
+    why: 'an order that an agent has passed on is sent by another one too',
+    tests: once,
   },
   {
     name: 'reset-unheard',

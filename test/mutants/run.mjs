@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { staleness } from '../../.ci/checks/mutants.mjs'
 import { copyTree } from './copy.mjs'
 import { mutants } from './mutants.mjs'
 
@@ -27,7 +28,7 @@ process.on('exit', () => {
   trees.forEach((tree) => tree.remove())
 })
 
-const stale = chosen.map((mutant) => staleness(trees[0].dir, mutant)).filter(Boolean)
+const stale = chosen.map((mutant) => staleness(mutant)).filter(Boolean)
 if (chosen.length === 0) stale.push(`no mutant is named like ${words.join(' or ')}`)
 if (stale.length > 0) fail(stale)
 await requireGreen()
@@ -92,14 +93,6 @@ async function requireGreen() {
     if (ran === null || ran.report?.success === true) continue
     fail([`the tests fail with no bug planted:\n${lastLines(ran.output)}`])
   }
-}
-
-/** `find` must stand in its file exactly once, and the tests must exist. */
-function staleness(dir, { name, file, find, tests }) {
-  const found = readFileSync(join(dir, file), 'utf8').split(find).length - 1
-  if (found !== 1) return `${name}: the patch is stale, ${file} holds its text ${found} times`
-  const missing = tests.filter((test) => !trees[0].files.has(test))
-  return missing.length > 0 ? `${name}: no such test file: ${missing.join(', ')}` : null
 }
 
 async function runTests(dir, tests, limitMs) {
