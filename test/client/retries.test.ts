@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { ERRORS } from '@ostler/api'
 import { Ostler, type CallOptions, type ClientOptions } from '@ostler/client'
 import { describe, expect, test } from 'vitest'
 import {
@@ -73,6 +74,8 @@ const STATUSES: readonly Row[] = [
   { name: 'PAYLOAD_TOO_LARGE', steps: [refuse('PAYLOAD_TOO_LARGE')], at: [0], end: 'BadRequestError PAYLOAD_TOO_LARGE' },
   { name: 'UNSUPPORTED_MEDIA_TYPE', steps: [refuse('UNSUPPORTED_MEDIA_TYPE')], at: [0], end: 'BadRequestError UNSUPPORTED_MEDIA_TYPE' },
   { name: 'VALIDATION_ERROR', steps: [refuse('VALIDATION_ERROR')], at: [0], end: 'ValidationError VALIDATION_ERROR' },
+  { name: 'REQUEST_TIMEOUT', steps: [refuse('REQUEST_TIMEOUT')], at: FOUR, end: 'BadRequestError REQUEST_TIMEOUT' },
+  { name: 'EXPECTATION_FAILED', steps: [refuse('EXPECTATION_FAILED')], at: [0], end: 'BadRequestError EXPECTATION_FAILED' },
   { name: 'HEADERS_TOO_LARGE', steps: [refuse('HEADERS_TOO_LARGE')], at: [0], end: 'BadRequestError HEADERS_TOO_LARGE' },
   { name: 'RATE_LIMITED without a time', steps: [refuse('RATE_LIMITED')], at: FOUR, end: 'RateLimitError RATE_LIMITED' },
   { name: 'INTERNAL_ERROR', steps: [refuse('INTERNAL_ERROR')], at: FOUR, end: 'InternalServerError INTERNAL_ERROR' },
@@ -88,7 +91,7 @@ const STATUSES: readonly Row[] = [
 
 // prettier-ignore
 const STRANGERS: readonly Row[] = [
-  { name: 'a page with 408', steps: [page(408)], at: FOUR, end: 'APIError INVALID_ANSWER' },
+  { name: 'a page with 408', steps: [page(408)], at: FOUR, end: 'BadRequestError INVALID_ANSWER' },
   { name: 'a page with 429', steps: [page(429)], at: FOUR, end: 'RateLimitError INVALID_ANSWER' },
   { name: 'a page with 500', steps: [page(500)], at: FOUR, end: 'InternalServerError INVALID_ANSWER' },
   { name: 'a page with 502', steps: [page(502)], at: FOUR, end: 'InternalServerError INVALID_ANSWER' },
@@ -124,6 +127,8 @@ const WAITS: readonly Row[] = [
   { name: 'Retry-After: banana 2027', steps: [LIMITED('banana 2027'), fine], at: [0, 1_000], end: 'ok' },
   { name: 'Retry-After: 1e3', steps: [LIMITED('1e3'), fine], at: [0, 1_000], end: 'ok' },
   { name: 'Retry-After: 999999999999', steps: [LIMITED('999999999999'), fine], at: [0], end: 'RateLimitError RATE_LIMITED' },
+  { name: 'Retry-After of more digits than a number holds', steps: [LIMITED('9'.repeat(20)), fine], at: [0], end: 'RateLimitError RATE_LIMITED' },
+  { name: 'Retry-After of more than there are numbers for', steps: [LIMITED('9'.repeat(400)), fine], at: [0], end: 'RateLimitError RATE_LIMITED' },
   { name: 'no agent, and when one is back', steps: [NO_AGENT('23'), fine], call: 'fetch', at: [0, 23_000], end: 'ok' },
   { name: 'no agent for a long time', steps: [NO_AGENT('300'), fine], call: 'fetch', at: [0], end: 'NoAgentAvailableError NO_AGENT_AVAILABLE' },
   { name: 'no agent, and no time that would help', steps: [refuse('NO_AGENT_AVAILABLE'), fine], call: 'fetch', at: [0], end: 'NoAgentAvailableError NO_AGENT_AVAILABLE' },
@@ -154,6 +159,9 @@ const METHODS: readonly Row[] = [
   { name: 'POST without a key, and 504', steps: [refuse('TARGET_TIMEOUT'), fine], call: 'fetch POST, no key', at: [0], end: 'TargetTimeoutError TARGET_TIMEOUT' },
   { name: 'POST without a key, too many requests', steps: [LIMITED('2'), fine], call: 'fetch POST, no key', at: [0, 2_000], end: 'ok' },
   { name: 'POST without a key, overloaded', steps: [refuse('OVERLOADED'), fine], call: 'fetch POST, no key', at: [0, 1_000], end: 'ok' },
+  { name: 'POST without a key that did not arrive in time', steps: [refuse('REQUEST_TIMEOUT'), fine], call: 'fetch POST, no key', at: [0, 1_000], end: 'ok' },
+  { name: 'POST without a key, and 408 of a stranger', steps: [page(408), fine], call: 'fetch POST, no key', at: [0], end: 'BadRequestError INVALID_ANSWER' },
+  { name: 'POST without a key, shutting down', steps: [refuse('SHUTTING_DOWN'), fine], call: 'fetch POST, no key', at: [0], end: 'InternalServerError SHUTTING_DOWN' },
   { name: 'POST without a key, no agent', steps: [NO_AGENT('3'), fine], call: 'fetch POST, no key', at: [0, 3_000], end: 'ok' },
   { name: 'a target that may be asked again without a key', steps: [cut, fine], call: 'fetch GET, no key', at: [0, 1_000], end: 'ok' },
   { name: 'a message without a key', steps: [cut, fine], call: 'publish, no key', at: [0], end: 'APIConnectionError CONNECTION_FAILED' },
@@ -252,6 +260,15 @@ test('the table has at least 60 cases, each of another name', () => {
   const rows = Object.values(TABLE).flat()
   expect(rows.length).toBeGreaterThanOrEqual(60)
   expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length)
+})
+
+test('the table has every code that the gateway answers with', () => {
+  const told = Object.values(TABLE)
+    .flat()
+    .map(({ end }) => end.split(' ')[1])
+  // Another one is waited for in every row that has it.
+  const waited = ['IDEMPOTENCY_IN_PROGRESS']
+  expect(Object.keys(ERRORS).filter((code) => !told.includes(code))).toEqual(waited)
 })
 
 function made(client: Ostler, call: Call, options: CallOptions): PromiseLike<unknown> {

@@ -1,4 +1,4 @@
-const SECONDS = /^\d{1,15}(?:\.\d{1,9})?$/
+const SECONDS = /^\d+(?:\.\d+)?$/
 /** The three forms of a date of HTTP: RFC 9110, section 5.6.7. `Date.parse` alone takes almost anything for one. */
 const DATE =
   /^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/
@@ -9,7 +9,8 @@ const DATE =
  */
 export function retryAfterOf(headers: Headers, nowMs: number): number | null {
   const text = headers.get('retry-after')?.trim() ?? ''
-  if (SECONDS.test(text)) return Number(text)
+  // More digits than a number holds are a very long time, not none at all.
+  if (SECONDS.test(text)) return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
   const untilMs = dateMs(text)
   if (untilMs === null) return null
   const fromMs = dateMs(headers.get('date')?.trim() ?? '') ?? nowMs

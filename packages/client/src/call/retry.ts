@@ -7,7 +7,12 @@ const FIRST_DELAY_MS = 1_000
 /** Of answers that are none of the gateway's, those that may be better next time. */
 const PASSING: readonly number[] = [408, 429, 500, 502, 503, 504]
 /** What the gateway says before it begins: whatever it was, it was not done. */
-const NOT_BEGUN: readonly string[] = ['RATE_LIMITED', 'OVERLOADED', 'NO_AGENT_AVAILABLE']
+const NOT_BEGUN: readonly string[] = [
+  'RATE_LIMITED',
+  'REQUEST_TIMEOUT',
+  'OVERLOADED',
+  'NO_AGENT_AVAILABLE',
+]
 
 export interface RetryRules {
   readonly maxRetryDelayMs: number
