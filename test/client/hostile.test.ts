@@ -236,6 +236,25 @@ describe('an answer that is none', () => {
     expect(elsewhere.sockets).toHaveLength(0)
   })
 
+  test('a redirect is told without its query, which may hold the target', async () => {
+    const location = 'https://gateway.example/debug/pick?url=http%3A%2F%2Fhush.example'
+    const error = await failureOf(answer(308, '', { location }))
+    expect(error.message).toContain('https://gateway.example/debug/pick')
+    expect(error.message).not.toContain('hush')
+  })
+
+  test.each([
+    ['a redirect', 307, '', 'REDIRECTED'],
+    ['a page', 503, PAGE, 'INVALID_ANSWER'],
+    ['wrong types', 200, '{}', 'INVALID_ANSWER'],
+    ['what is too long', 200, `"${'x'.repeat(3000)}"`, 'ANSWER_TOO_LARGE'],
+  ])('%s names its request, where its headers do', async (_, status, body, code) => {
+    const error = await failureOf(answer(status, body, { 'x-request-id': 'req_7' }), {
+      maxAnswerBytes: 2048,
+    })
+    expect(error).toMatchObject({ code, requestId: 'req_7' })
+  })
+
   test('a circle of redirects is one redirect', async () => {
     const { client, server } = await against(answer(302, '', { location: '/usage' }), {
       maxRetries: 3,
@@ -378,9 +397,9 @@ describe('a stream of events that', () => {
   }
 
   const says =
-    (text: string) =>
+    (text: string, headers: Readonly<Record<string, string>> = {}) =>
     (socket: Socket): void => {
-      socket.write(head(200, STREAM))
+      socket.write(head(200, { ...STREAM, ...headers }))
       socket.end(text)
     }
 
@@ -410,12 +429,17 @@ describe('a stream of events that', () => {
 
   test('says what is no JSON has said what came before', async () => {
     const message = 'event: message\ndata: {"delivery":"1"}\n\n'
-    const { client } = await against(says(`${ready}${message}event: message\ndata: <p>\n\n`))
+    const page = `<p>${'€'.repeat(512)}`
+    const { client } = await against(
+      says(`${ready}${message}event: message\ndata: ${page}\n\n`, { 'x-request-id': 'req_7' }),
+    )
     const stream = client.amqp.consume({ url: 'amqp://b.example', queue: 'q' })
     const messages = stream[Symbol.asyncIterator]()
     expect(await messages.next()).toMatchObject({ value: { delivery: '1' } })
     const error = await failure(messages.next())
-    expect(error).toMatchObject({ code: 'INVALID_ANSWER', excerpt: '<p>' })
+    // 512 bytes of it: the last character is cut.
+    const excerpt = `<p>${'€'.repeat(169)}\uFFFD`
+    expect(error).toMatchObject({ code: 'INVALID_ANSWER', requestId: 'req_7', excerpt })
   })
 
   test('has an event without end is read up to the bound', async () => {

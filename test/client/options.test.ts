@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { Ostler, type CallOptions, type ClientOptions } from '@ostler/client'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { fine, hang, scripted } from './rig/script.ts'
@@ -71,12 +72,14 @@ describe('the client', () => {
   })
 
   test('says what is missing where there is no key at all', () => {
-    vi.stubEnv('OSTLER_API_KEY', undefined)
-    expect(problemOf(() => new Ostler())).toContain('OSTLER_API_KEY')
+    for (const none of [undefined, '']) {
+      vi.stubEnv('OSTLER_API_KEY', none)
+      expect(problemOf(() => new Ostler())).toContain('OSTLER_API_KEY')
+    }
   })
 
-  test('is at home on this machine unless it is told another place', async () => {
-    vi.stubEnv('OSTLER_BASE_URL', undefined)
+  test.each([undefined, ''])('is at home on this machine where the place is %j', async (place) => {
+    vi.stubEnv('OSTLER_BASE_URL', place)
     expect((await requested({ baseUrl: undefined })).url).toBe('http://127.0.0.1:8080/usage')
   })
 
@@ -122,6 +125,43 @@ describe('a request', () => {
     expect(request.headers.get('authorization')).toBe(`Bearer ${KEY}`)
     expect(request.headers.get('accept')).toBe('application/json')
     expect(request.headers.get('idempotency-key')).toBeNull()
+  })
+
+  test('has one value of each header, however its name is written', async () => {
+    const headers = { 'X-Team': 'oats', Accept: 'application/problem+json' }
+    const request = await requested({ headers }, (client) =>
+      client.usage({ headers: { 'x-team': 'hay' } }),
+    )
+    expect(request.headers.get('x-team')).toBe('hay')
+    expect(request.headers.get('accept')).toBe('application/problem+json')
+  })
+
+  test.each([
+    ['x-team', 'hush\nhush'],
+    ['x team', 'hush'],
+  ])('whose header %j cannot be sent is not sent, and its value not shown', async (name, value) => {
+    const { client, runtime, attempts } = scripted([fine])
+    const result = await runtime.settle(client.usage({ headers: { [name]: value } }))
+    if (result.status === 'fulfilled') throw new Error('it did not fail')
+    expect(result.reason).toMatchObject({ name: 'OstlerError', code: 'INVALID_REQUEST' })
+    expect(inspect(result.reason, { depth: 9, showHidden: true })).not.toContain('hush')
+    expect(String(result.reason)).toContain(name)
+    expect(attempts).toEqual([])
+  })
+
+  test.each([
+    [255, 0, 1],
+    [256, 0, 0],
+    [253, 9, 1],
+    [254, 9, 0],
+    [252, 10, 1],
+    [253, 10, 0],
+  ])('with a key of %d characters and %d retries on a block: %d', async (length, n, sent) => {
+    const { client, runtime, attempts } = scripted([fine])
+    const options = { idempotencyKey: 'k'.repeat(length), retryOnBlocked: n }
+    const result = await runtime.settle(client.fetch('http://shop.example/', options))
+    expect(attempts).toHaveLength(sent)
+    if (sent === 0) expect(result).toMatchObject({ reason: { code: 'INVALID_REQUEST' } })
   })
 
   test('of a target keeps its headers from those for the gateway', async () => {

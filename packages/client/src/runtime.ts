@@ -18,13 +18,13 @@ export const systemRuntime: Runtime = {
   },
 }
 
-/** A variable of the environment, where there is one and it may be read. */
+/** A variable of the environment, where there is one and it may be read. An empty one is none, as shells have it. */
 export function environment(name: string): string | undefined {
   try {
     const { process } = globalThis as {
       readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
     }
-    return process?.env?.[name]
+    return process?.env?.[name] || undefined
   } catch {
     // Deno asks for a permission.
     return undefined

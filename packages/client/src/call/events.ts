@@ -3,7 +3,7 @@ import { APIError } from '../errors/api-error.ts'
 import { APIAbortError, APITimeoutError, connectionError } from '../errors/connection-error.ts'
 import type { OstlerError } from '../errors/ostler-error.ts'
 import type { Settings } from '../options.ts'
-import { parsed } from './answer.ts'
+import { excerptOf, parsed } from './answer.ts'
 
 /** The gateway says something every 15 s, if only that it is there. */
 const SILENCE_MS = 60_000
@@ -68,7 +68,13 @@ export async function* eventsOf(
 
 function invalid(code: string, message: string, response: Response, text?: string): APIError {
   const { status, headers } = response
-  return new APIError({ status, code, message, headers, excerpt: text?.slice(0, 512) ?? null })
+  return new APIError({
+    status,
+    code,
+    message,
+    headers,
+    excerpt: text === undefined ? null : excerptOf(new TextEncoder().encode(text)),
+  })
 }
 
 function letGo(reader: ReadableStreamDefaultReader): void {

@@ -104,7 +104,7 @@ export class Transport {
     const { method, path, query = {}, body, accept = 'application/json' } = ask
     const { idempotencyKey = null } = ask
     try {
-      const headers = new Headers({ accept, ...always, ...call.headers })
+      const headers = headersOf({ accept }, always, call.headers)
       headers.set('authorization', `Bearer ${apiKey}`)
       if (body !== undefined) headers.set('content-type', 'application/json')
       if (idempotencyKey !== null) headers.set(HEADERS.idempotencyKey, idempotencyKey)
@@ -118,6 +118,7 @@ export class Transport {
       if (body !== undefined) init.body = JSON.stringify(body)
       return { url: `${baseUrl}${path}${search && `?${search}`}`, init }
     } catch (cause) {
+      if (cause instanceof OstlerError) throw cause
       const message = `the request cannot be sent: ${(cause as Error).message}`
       throw new OstlerError('INVALID_REQUEST', message, { cause })
     }
@@ -127,11 +128,27 @@ export class Transport {
     const { status, headers, type } = response
     if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
       await response.body?.cancel()
-      const where = headers.get('location')?.slice(0, MOST_SHOWN) ?? 'another place'
+      // Without its query, which would have the target in it.
+      const where =
+        headers.get('location')?.split('?', 1)[0].slice(0, MOST_SHOWN) ?? 'another place'
       const message = `the gateway is not at baseUrl: its answer ${status} leads to ${where}`
       return apiError({ status, code: 'REDIRECTED', message, headers })
     }
     const { bytes } = await readBody(response, MOST_ERROR_BYTES, signal)
     return new Answer(status, headers, bytes).error(this.settings.runtime.nowMs())
   }
+}
+
+/** Of fields that are in several the last counts, however it is written. @throws OstlerError INVALID_REQUEST, without the value */
+function headersOf(...all: readonly (CallOptions['headers'] | undefined)[]): Headers {
+  const headers = new Headers()
+  for (const [name, value] of all.flatMap((some) => Object.entries(some ?? {}))) {
+    try {
+      headers.set(name, value)
+    } catch {
+      const shown = JSON.stringify(name.slice(0, MOST_SHOWN))
+      throw new OstlerError('INVALID_REQUEST', `the header ${shown} cannot have its name or value`)
+    }
+  }
+  return headers
 }

@@ -32,8 +32,8 @@ export class APIError extends OstlerError {
     super(init.code, init.message)
     this.status = init.status
     this.details = init.details ?? {}
-    this.requestId = init.requestId ?? null
     this.headers = init.headers ?? new Headers()
+    this.requestId = init.requestId ?? this.headers.get(HEADERS.requestId)
     this.retryAfter = init.retryAfter ?? null
     this.excerpt = init.excerpt ?? null
   }

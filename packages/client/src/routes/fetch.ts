@@ -10,6 +10,8 @@ import { FETCH_ANSWER, type FetchAnswer, type FetchBody } from '../wire.ts'
 const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']
 
 const MOST_BLOCKS = 100
+/** The gateway takes no longer ones. */
+const MOST_KEY_LENGTH = 255
 
 /** How a target is fetched, and how long that may take. `headers` are the target's, as those of `fetch` are. */
 export interface FetchOptions extends Omit<FetchBody, 'url'>, Omit<OnceOptions, 'headers'> {
@@ -35,8 +37,14 @@ async function answered(transport: Transport, url: string, options: FetchOptions
   const { call, rest } = divided({ ...others, headers: gatewayHeaders })
   const problems: string[] = []
   checkInteger('retryOnBlocked', retryOnBlocked, 0, MOST_BLOCKS, problems)
-  throwIfAny('INVALID_REQUEST', problems)
   const { idempotencyKey = newIdempotencyKey(), ...wishes } = rest
+  const longest = MOST_KEY_LENGTH - (retryOnBlocked > 0 ? `.${retryOnBlocked}`.length : 0)
+  if (idempotencyKey !== null && idempotencyKey.length > longest) {
+    problems.push(
+      `idempotencyKey must have ${longest} characters at most, has ${idempotencyKey.length}`,
+    )
+  }
+  throwIfAny('INVALID_REQUEST', problems)
   const body = { ...wishes, headers, url }
   const first: Ask = {
     method: 'POST',
