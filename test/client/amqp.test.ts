@@ -2,6 +2,7 @@ import { AMQPClient, type AMQPChannel } from '@cloudamqp/amqp-client'
 import { Ostler, type ConsumeOptions, type QueueMessage } from '@ostler/client'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { startAgent, startGateway, type TestAgent, type TestGateway } from '../gateway/rig/amqp.ts'
+import { revocable } from '../gateway/rig/gateway.ts'
 import { startRabbit, type RabbitServer } from '../servers/rabbit.ts'
 import { until } from '../servers/until.ts'
 
@@ -158,6 +159,27 @@ test('what ends the stream is an error by its code', async () => {
   expect(error).toBeInstanceOf(Ostler.AMQPError)
   expect(error).toMatchObject({ code: 'CONSUMER_CANCELLED', severity: 'error', retryable: true })
 })
+
+test('a stream whose key is revoked ends with an error that names its request', async () => {
+  const { key, keys, revoke } = revocable({ tier: 'test' })
+  const other = await startGateway([agent], { keys })
+  const asked = new Ostler({ apiKey: key, baseUrl: other.url, maxRetries: 0 })
+  const stream = asked.amqp.consume({ url: rabbit.url, queue })
+  const reading = failure(stream[Symbol.asyncIterator]().next())
+  await untilDepth(0, 1)
+  revoke()
+  const error = await reading
+  expect(error).toBeInstanceOf(Ostler.AMQPError)
+  const requestId = expect.stringMatching(/^req_[0-9a-f]{32}$/)
+  expect(error).toMatchObject({
+    code: 'KEY_REVOKED',
+    severity: 'fatal',
+    retryable: false,
+    requestId,
+  })
+  expect(error).toMatchObject({ requestId: stream.ready?.requestId })
+  await other.gateway.close()
+}, 15_000)
 
 test('what the broker refuses is an error by its code, with the reply of the broker', async () => {
   const error = await failure(first(1, { queue: 'no-such-queue' }))

@@ -7,7 +7,7 @@ import { memoryStore, OstlerError as CoreError } from '@ostler/core'
 import { KeyFile } from '@ostler/gateway'
 import { describe, expect, test } from 'vitest'
 import { closing } from '../gateway/rig/closing.ts'
-import { makeKey, startRig, type Rig, type RigOptions } from '../gateway/rig/gateway.ts'
+import { makeKey, revocable, startRig, type Rig, type RigOptions } from '../gateway/rig/gateway.ts'
 import { BLOCK_PAGE } from '../gateway/rig/targets.ts'
 import { serve } from '../gateway/rig/sockets.ts'
 import { freePort } from '../servers/ports.ts'
@@ -368,6 +368,26 @@ describe('what can be asked for', () => {
     await rig.gateway.close()
     expect(await running).toBe('ended')
   })
+
+  test('a watch whose key is revoked is told so', async () => {
+    const { key, keys, revoke } = revocable()
+    const { client } = await start({ keys }, { apiKey: key })
+    const seen: number[] = []
+    const error = await failure(
+      (async () => {
+        for await (const { counts } of client.network.watch('shop.example')) {
+          seen.push(counts.available)
+          revoke()
+        }
+      })(),
+    )
+    expect(error).toBeInstanceOf(Ostler.ForbiddenError)
+    expect(error).toMatchObject({ status: 403, code: 'FORBIDDEN' })
+    const { requestId, headers } = error as InstanceType<typeof Ostler.ForbiddenError>
+    expect(requestId).toMatch(REQUEST_ID)
+    expect(headers.get('x-request-id')).toBe(requestId)
+    expect(seen).toHaveLength(1)
+  }, 15_000)
 
   test('the agents: one page, all pages, and each agent of all pages', async () => {
     const agents = Array.from({ length: 25 }, (_, i) => ({ id: `a${i}`, country: 'DE' }))

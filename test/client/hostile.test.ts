@@ -4,6 +4,7 @@ import { Ostler, type CallOptions, type ClientOptions } from '@ostler/client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { serve, type Listening } from '../gateway/rig/sockets.ts'
 import { until } from '../servers/until.ts'
+import { MESSAGE, told } from './rig/script.ts'
 
 /** Whatever goes wrong, nobody may hear of it but the caller. */
 const unhandled: unknown[] = []
@@ -374,7 +375,8 @@ describe('a connection that', () => {
 
 describe('a stream of events that', () => {
   const STREAM = { 'content-type': 'text/event-stream' }
-  const ready = 'event: ready\ndata: {"stream":"st_1","agent":{"id":"a","country":null}}\n\n'
+  const ready = told('ready', { stream: 'st_1', agent: { id: 'a', country: null }, queue: 'q' })
+  const message = told('message', MESSAGE)
 
   /** What going through a queue's messages comes to. */
   async function consumed(
@@ -404,7 +406,6 @@ describe('a stream of events that', () => {
     }
 
   test('ends as it should is whole, whatever else it says', async () => {
-    const message = 'event: message\ndata: {"delivery":"1"}\n\n'
     const end = 'event: end\ndata: {"reason":"shutdown","messages":1}\n\n'
     const other = ': alive\n\nevent: other\ndata: {}\n\nretry: 7\nunknown: x\n\n'
     expect(await consumed(says(ready + other + message + end))).toEqual(['1'])
@@ -428,7 +429,6 @@ describe('a stream of events that', () => {
   })
 
   test('says what is no JSON has said what came before', async () => {
-    const message = 'event: message\ndata: {"delivery":"1"}\n\n'
     const page = `<p>${'€'.repeat(512)}`
     const { client } = await against(
       says(`${ready}${message}event: message\ndata: ${page}\n\n`, { 'x-request-id': 'req_7' }),
@@ -440,6 +440,47 @@ describe('a stream of events that', () => {
     // 512 bytes of it: the last character is cut.
     const excerpt = `<p>${'€'.repeat(169)}\uFFFD`
     expect(error).toMatchObject({ code: 'INVALID_ANSWER', requestId: 'req_7', excerpt })
+  })
+
+  test.each([
+    ['ready', null],
+    ['ready', { stream: 7, queue: 'q' }],
+    ['message', 'Oats'],
+    ['message', { ...MESSAGE, delivery: 1 }],
+    ['message', { ...MESSAGE, properties: [] }],
+    ['error', null],
+    ['error', { code: 'AGENT_LOST', message: 'm', severity: 'fatal', final: 'yes' }],
+    ['end', null],
+    ['end', []],
+  ])('has an event %s of wrong types: %j', async (event, data) => {
+    const error = await consumed(says(ready + told(event, data)))
+    expect(error).toMatchObject({ name: 'APIError', code: 'INVALID_ANSWER' })
+    expect(error).toMatchObject({ excerpt: JSON.stringify(data) })
+    expect(String(error)).toContain(event)
+  })
+
+  test.each([['health'], ['error']])('is a watch, and has a wrong event %s', async (event) => {
+    const { client } = await against(says(told(event, { domain: 'shop.example', error: {} })))
+    const error = await failure(client.network.watch('shop.example').next())
+    expect(error).toMatchObject({ name: 'APIError', code: 'INVALID_ANSWER' })
+  })
+
+  test('is given up says no more, whatever had come by then', async () => {
+    const { client } = await against(says(ready + message + message + message))
+    const controller = new AbortController()
+    const { signal } = controller
+    const stream = client.amqp.consume({ url: 'amqp://b.example', queue: 'q', signal })
+    let count = 0
+    const error = await failure(
+      (async () => {
+        for await (const _ of stream) {
+          count++
+          controller.abort(new Error('enough'))
+        }
+      })(),
+    )
+    expect(error).toMatchObject({ name: 'APIAbortError', cause: { message: 'enough' } })
+    expect(count).toBe(1)
   })
 
   test('has an event without end is read up to the bound', async () => {

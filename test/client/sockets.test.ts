@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Ostler, type ClientOptions, type SocketOptions, type TargetSocket } from '@ostler/client'
 import { describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { makeKey } from '../gateway/rig/gateway.ts'
+import { makeKey, revocable } from '../gateway/rig/gateway.ts'
 import { serve } from '../gateway/rig/sockets.ts'
 import {
   afterwards,
@@ -117,6 +117,35 @@ test('a target that is lost is an error of its reader', async () => {
   const reading = failure(all(socket))
   for (const connection of target.sockets) connection.destroy()
   expect(await reading).toBeInstanceOf(Ostler.APIConnectionError)
+})
+
+test('a key that is revoked is an error of its reader', async () => {
+  const { key, keys, revoke } = revocable({ tier: 'test' })
+  const { open } = await start({ keys, sockets: { permitMs: 1_000 } }, { apiKey: key })
+  const socket = await open()
+  const reading = failure(all(socket))
+  revoke()
+  const error = await reading
+  expect(error).toBeInstanceOf(Ostler.APIConnectionError)
+  expect(String(error)).toContain('1008 this API key is unknown, or it was revoked')
+})
+
+test.each([
+  [1000, 'no error'],
+  [1001, 'no error'],
+  [1002, 'an error'],
+  [1008, 'an error'],
+  [1009, 'an error'],
+  [1011, 'an error'],
+  [3000, 'no error'],
+  [4999, 'no error'],
+])('a target that closes with %d is %s of its reader', async (code, what) => {
+  const { open } = await start({}, {}, ({ socket }) => socket.close(code))
+  const socket = await open()
+  const reading = what === 'no error' ? all(socket) : failure(all(socket))
+  if (what === 'no error') expect(await reading).toEqual([])
+  else expect(await reading).toBeInstanceOf(Ostler.APIConnectionError)
+  expect((await socket.closed).code).toBe(code)
 })
 
 test('the signal that it was opened with ends it, with its reason', async () => {

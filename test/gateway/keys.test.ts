@@ -49,7 +49,9 @@ test('a key that is revoked loses the streams that it holds open', async () => {
   const stream = await fetch(`${rig.url}/network/health/shop.example`, { headers })
   expect(stream.status).toBe(200)
   revoke()
-  expect(await stream.text()).toContain('event: health')
+  const text = await stream.text()
+  expect(text).toContain('event: health')
+  expect(text).toMatch(/event: error\ndata: {"error":{"code":"FORBIDDEN",[^\n]*}\n\n$/)
 }, 15_000)
 
 test('only keyed hashes are on the disk, for the owner alone', () => {

@@ -70,14 +70,38 @@ export const fine: Step = (request) =>
 
 export const blocked: Step = () => Response.json(fetched(true))
 
+const HEALTH: object = {
+  domain: 'shop.example',
+  counts: { available: 1, limited: 0, unavailable: 0 },
+  nextRecoveryAtMs: null,
+  agents: [],
+  next: null,
+}
+
+/** What a queue's stream says of a message. */
+export const MESSAGE: object = {
+  delivery: '1',
+  exchange: '',
+  routingKey: 'q',
+  redelivered: false,
+  properties: {},
+  body: 'Oats',
+  encoding: 'text',
+}
+
+/** An event as a stream has it. */
+export function told(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
 /** A stream that goes on after its first event, for whoever asks for one. */
 export const events: Step = () =>
   new Response(
     new ReadableStream({
       start(controller) {
-        const text =
-          'event: health\ndata: {"domain":"shop.example"}\n\nevent: message\ndata: {"delivery":"1"}\n\n'
-        controller.enqueue(new TextEncoder().encode(text))
+        controller.enqueue(
+          new TextEncoder().encode(told('health', HEALTH) + told('message', MESSAGE)),
+        )
       },
     }),
     { headers: { 'content-type': 'text/event-stream; charset=utf-8' } },

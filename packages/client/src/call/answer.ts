@@ -66,7 +66,7 @@ export class Answer {
   }
 }
 
-interface Envelope {
+export interface Envelope {
   readonly error: {
     readonly code: string
     readonly message: string
@@ -75,7 +75,8 @@ interface Envelope {
   readonly meta: { readonly requestId: string }
 }
 
-const ENVELOPE: Shape = {
+/** How the gateway tells an error. */
+export const ENVELOPE: Shape = {
   error: { code: 'string', message: 'string', details: {} },
   meta: { requestId: 'string' },
 }

@@ -3,7 +3,8 @@ import { APIError } from '../errors/api-error.ts'
 import { APIAbortError, APITimeoutError, connectionError } from '../errors/connection-error.ts'
 import type { OstlerError } from '../errors/ostler-error.ts'
 import type { Settings } from '../options.ts'
-import { excerptOf, parsed } from './answer.ts'
+import type { Shape } from '../wire.ts'
+import { excerptOf, mismatch, parsed } from './answer.ts'
 
 /** The gateway says something every 15 s, if only that it is there. */
 const SILENCE_MS = 60_000
@@ -15,11 +16,13 @@ export interface ServerEvent {
 }
 
 /**
- * The events of a stream, up to its end. Who leaves the loop ends the stream, and so does the signal.
+ * The events of a stream, up to its end. Who leaves the loop ends the stream, and so does the signal. Those that `shapes` names have
+ * their form.
  * @throws APIAbortError, APITimeoutError after a silence of 60 s, APIConnectionError, APIError for what is no event of the gateway
  */
 export async function* eventsOf(
   response: Response,
+  shapes: Readonly<Record<string, Shape>>,
   { runtime, maxAnswerBytes }: Settings,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ServerEvent, void> {
@@ -33,15 +36,20 @@ export async function* eventsOf(
     // What waits for the stream is woken.
     letGo(reader)
   }
+  const fail = (code: string, message: string, text?: string): void =>
+    end(invalid(code, message, response, text))
   const parser = createParser({
     maxBufferSize: maxAnswerBytes,
     onEvent({ event = 'message', data: text }) {
       const data = parsed(text)
-      if (data !== undefined) events.push({ event, data })
-      else end(invalid('INVALID_ANSWER', 'an event of the stream is no JSON', response, text))
+      const shape = Object.hasOwn(shapes, event) ? shapes[event] : null
+      const problem = shape === null ? null : mismatch(shape, data, event)
+      if (data === undefined) fail('INVALID_ANSWER', 'an event of the stream is no JSON', text)
+      else if (problem !== null) fail('INVALID_ANSWER', `an event of the stream: ${problem}`, text)
+      else if (failure === null) events.push({ event, data })
     },
     onError: ({ type, message }) => {
-      if (type === 'max-buffer-size-exceeded') end(invalid('ANSWER_TOO_LARGE', message, response))
+      if (type === 'max-buffer-size-exceeded') fail('ANSWER_TOO_LARGE', message)
     },
   })
   const aborted = (): void => end(new APIAbortError(signal?.reason))
@@ -56,7 +64,10 @@ export async function* eventsOf(
       if (failure !== null) throw failure as OstlerError
       if (done) return
       parser.feed(decoder.decode(value, { stream: true }))
-      yield* events.splice(0)
+      for (const event of events.splice(0)) {
+        if ((failure as OstlerError | null) instanceof APIAbortError) break
+        yield event
+      }
     }
   } catch (thrown) {
     throw failure ?? connectionError(thrown)

@@ -16,9 +16,13 @@ export class AMQPError extends OstlerError {
   /** Whether the same may succeed later without a change. */
   readonly retryable: boolean
 
-  constructor({ code, message, severity, replyCode }: AmqpErrorEvent) {
+  /** Names the request of the stream to those who run the gateway. */
+  readonly requestId: string | null
+
+  constructor({ code, message, severity, replyCode }: AmqpErrorEvent, requestId: string | null) {
     super(code, message)
     this.severity = severity
+    this.requestId = requestId
     this.replyCode = replyCode ?? null
     this.retryable = AMQP_ERRORS[code]?.retryable ?? false
   }

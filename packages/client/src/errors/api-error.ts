@@ -1,4 +1,4 @@
-import { HEADERS, type ApiErrorCode, type FieldProblem } from '@ostler/api'
+import { ERRORS, HEADERS, type ApiErrorCode, type FieldProblem } from '@ostler/api'
 import { named, OstlerError } from './ostler-error.ts'
 
 /** The last instant that a `Date` can be: ECMAScript, 21.4.1.1. */
@@ -202,6 +202,11 @@ export function apiError(init: APIErrorInit): APIError {
   const byCode = Object.hasOwn(BY_CODE, code) ? BY_CODE[code as ApiErrorCode] : undefined
   const Class = byCode ?? BY_STATUS[status] ?? (status >= 500 ? InternalServerError : APIError)
   return new Class(init)
+}
+
+/** The status of an error that comes without one: in a stream, or on a WebSocket. */
+export function statusOf(code: string): number {
+  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ApiErrorCode].status : 500
 }
 
 function numberOf(value: unknown): number | null {

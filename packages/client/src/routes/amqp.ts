@@ -1,4 +1,10 @@
-import type { AmqpEndEvent, AmqpErrorEvent, AmqpMessageEvent, AmqpReadyEvent } from '@ostler/api'
+import {
+  HEADERS,
+  type AmqpEndEvent,
+  type AmqpErrorEvent,
+  type AmqpMessageEvent,
+  type AmqpReadyEvent,
+} from '@ostler/api'
 import { eventsOf } from '../call/events.ts'
 import { APIPromise } from '../call/promise.ts'
 import type { Ask, Transport } from '../call/transport.ts'
@@ -15,7 +21,24 @@ import {
   type PublishBody,
   type SettleAnswer,
   type SettleBody,
+  type Shape,
 } from '../wire.ts'
+
+/** What must be there in the events of a queue's stream. */
+const EVENTS: Readonly<Record<string, Shape>> = {
+  ready: { stream: 'string', queue: 'string' },
+  message: {
+    delivery: 'string',
+    exchange: 'string',
+    routingKey: 'string',
+    redelivered: 'boolean',
+    properties: {},
+    body: 'string',
+    encoding: 'string',
+  },
+  error: { code: 'string', message: 'string', severity: 'string', final: 'boolean' },
+  end: { reason: 'string' },
+}
 
 /** Which queue is read, and how. */
 export interface ConsumeOptions extends ConsumeBody, CallOptions {
@@ -107,7 +130,7 @@ export class QueueStream implements AsyncIterable<QueueMessage> {
       isRepeatable: true,
     }
     const response = await this.#transport.open(ask, call)
-    for await (const event of eventsOf(response, this.#transport.settings, call.signal)) {
+    for await (const event of eventsOf(response, EVENTS, this.#transport.settings, call.signal)) {
       switch (event.event) {
         case 'ready':
           this.ready = event.data as AmqpReadyEvent
@@ -119,7 +142,7 @@ export class QueueStream implements AsyncIterable<QueueMessage> {
         }
         case 'error': {
           const error = event.data as AmqpErrorEvent
-          if (error.final) throw new AMQPError(error)
+          if (error.final) throw new AMQPError(error, response.headers.get(HEADERS.requestId))
           onWarning(error)
           break
         }

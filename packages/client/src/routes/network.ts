@@ -1,7 +1,8 @@
-import type { Answer } from '../call/answer.ts'
+import { ENVELOPE, type Answer, type Envelope } from '../call/answer.ts'
 import { eventsOf } from '../call/events.ts'
 import { APIPromise } from '../call/promise.ts'
 import type { Ask, Transport } from '../call/transport.ts'
+import { apiError, statusOf, type APIError } from '../errors/api-error.ts'
 import type { CallOptions } from '../options.ts'
 import {
   AGENTS_ANSWER,
@@ -9,6 +10,7 @@ import {
   type AgentBody,
   type AgentsAnswer,
   type HealthAnswer,
+  type Shape,
 } from '../wire.ts'
 
 /** Where a list begins, and how much of it is answered at once. */
@@ -26,6 +28,8 @@ export type Agent = AgentsAnswer['agents'][number] & Omit<AgentBody, 'url'>
 export interface AgentPage extends Omit<AgentsAnswer, 'agents'> {
   readonly agents: readonly Agent[]
 }
+
+const EVENTS: Readonly<Record<string, Shape>> = { health: HEALTH_ANSWER, error: ENVELOPE }
 
 const HERE: Pick<Ask, 'method' | 'isRepeatable'> = { method: 'GET', isRepeatable: true }
 
@@ -45,7 +49,7 @@ export class Network {
 
   /**
    * The same now, and again whenever it changes, until you leave the loop, the signal is aborted, or the gateway shuts down.
-   * @throws OstlerError where it does not begin, or breaks off
+   * @throws OstlerError where it does not begin, breaks off, or is taken from you: ForbiddenError once the key is revoked
    */
   async *watch(
     domain: string,
@@ -54,8 +58,9 @@ export class Network {
     const { settings } = this.#transport
     const ask: Ask = { ...healthAsk(domain, options), accept: 'text/event-stream' }
     const response = await this.#transport.open(ask, options)
-    for await (const { event, data } of eventsOf(response, settings, options.signal)) {
+    for await (const { event, data } of eventsOf(response, EVENTS, settings, options.signal)) {
       if (event === 'health') yield data as HealthAnswer
+      if (event === 'error') throw streamError(data as Envelope, response)
     }
   }
 
@@ -97,4 +102,10 @@ export class AgentList extends APIPromise<AgentPage> implements AsyncIterable<Ag
 
 function healthAsk(domain: string, { offset, limit }: PageOptions): Ask {
   return { ...HERE, path: `network/health/${encodeURIComponent(domain)}`, query: { offset, limit } }
+}
+
+function streamError({ error, meta }: Envelope, { headers }: Response): APIError {
+  const { code, message, details } = error
+  const { requestId } = meta
+  return apiError({ status: statusOf(code), code, message, details, requestId, headers })
 }

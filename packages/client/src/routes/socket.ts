@@ -1,12 +1,7 @@
-import {
-  ERRORS,
-  type ConnectedMessage,
-  type ConnectMessage,
-  type SocketErrorMessage,
-} from '@ostler/api'
+import type { ConnectedMessage, ConnectMessage, SocketErrorMessage } from '@ostler/api'
 import { mismatch, parsed } from '../call/answer.ts'
 import { begin, persist } from '../call/persist.ts'
-import { apiError } from '../errors/api-error.ts'
+import { apiError, statusOf } from '../errors/api-error.ts'
 import { APIConnectionError } from '../errors/connection-error.ts'
 import { OstlerError } from '../errors/ostler-error.ts'
 import { divided, patienceOf, type CallOptions, type Settings } from '../options.ts'
@@ -118,8 +113,8 @@ function connectedMessage(data: string): ConnectedMessage {
   }
   const { code, message: text, details } = message as SocketErrorMessage
   if (code === 'CONNECT_TIMEOUT') throw new APIConnectionError(text)
-  const status = Object.hasOwn(ERRORS, code) ? ERRORS[code].status : 500
-  throw apiError({ status, code, message: text, details, retryAfter: retryAfterOf(details) })
+  const retryAfter = retryAfterOf(details)
+  throw apiError({ status: statusOf(code), code, message: text, details, retryAfter })
 }
 
 /** There are no headers that say it. */

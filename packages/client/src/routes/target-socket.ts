@@ -66,7 +66,7 @@ export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
     return this.closed
   }
 
-  /** @throws APIConnectionError where the connection to the gateway or the target was lost, APIAbortError, OstlerError SLOW_READER */
+  /** @throws APIConnectionError where it was lost, or ended for a fault (1002 to 1015 but 1005), APIAbortError, OstlerError SLOW_READER */
   async *[Symbol.asyncIterator](): AsyncGenerator<string | ArrayBuffer, void> {
     if (this.#isTaken) {
       throw new OstlerError('INVALID_REQUEST', 'the messages of a WebSocket are gone through once')
@@ -112,8 +112,8 @@ export class TargetSocket implements AsyncIterable<string | ArrayBuffer> {
 }
 
 function throwIfLost({ code, reason }: SocketEnd): void {
-  // 1006: nobody said good-bye; 1011: the gateway lost the target.
-  if (code !== 1006 && code !== 1011) return
+  // All that is no good-bye: 1006, nobody said one; 1008, the key was revoked; 1011, the target is lost; 1005 is one without a code.
+  if (code < 1002 || code > 1015 || code === 1005) return
   throw new APIConnectionError(`the WebSocket was lost with ${code} ${reason}`.trim())
 }
 

@@ -15,6 +15,7 @@ import { readEndpoint } from '../agents/endpoint.ts'
 import { AgentFailure } from '../agents/failure.ts'
 import { ApiError } from '../http/api-error.ts'
 import { keyOf } from '../http/auth.ts'
+import { envelopeOf } from '../http/error-handler.ts'
 import { takePlace } from '../http/permit.ts'
 import type { House, Routes } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
@@ -90,7 +91,8 @@ function healthRoute(app: Routes, house: House): void {
         querystring: Page,
         response: {
           200: {
-            description: 'As it stands; or health events, the first at once, each of the same form',
+            description:
+              'As it stands; or health events, the first at once, each of the same form; an error event where it is taken from its reader',
             content: {
               'application/json': { schema: HealthAnswer },
               'text/event-stream': { schema: Type.String() },
@@ -112,7 +114,7 @@ function healthRoute(app: Routes, house: House): void {
       if (request.decision !== null) await scheduler.refund(request.decision)
       const key = request.apiKey as ApiKey
       const findKey = (): ApiKey => keyOf(request, house.options.keys)
-      const onLost = (): void => lost.abort()
+      const onLost = (error: ApiError): void => lost.abort(error)
       const permit = await takePlace(house, { key, ttlMs: PERMIT_MS, findKey, onLost })
       try {
         await house.workshop.work(reply, (signal) => {
@@ -152,6 +154,9 @@ async function watch(
       const restMs = Math.max(WATCH_EVERY_MS, (performance.now() - startMs) * RESTS)
       await setTimeout(restMs, undefined, { signal }).catch(() => undefined)
     }
+    // What took it from its reader is told, so that it is not taken for the gateway's end.
+    const { reason } = ended
+    if (reason instanceof ApiError) stream.send('error', envelopeOf(reason, reply.request.id))
   } finally {
     stream.end()
   }
