@@ -159,6 +159,24 @@ describe('an answer that is none', () => {
     expect(error).toMatchObject({ code: 'INVALID_ANSWER', excerpt: JSON.stringify(body) })
   })
 
+  test.each([
+    ['absent', undefined, 1],
+    ['no number', '10', 1],
+    ['no place', 0.5, 1],
+    ['always the same', 10, 2],
+  ])('pages whose next one is %s do not go on without end', async (_, next, pages) => {
+    const page = answer(200, JSON.stringify({ total: 1, agents: [{ id: 'a' }], next }))
+    const { client } = await against(page)
+    let count = 0
+    const error = await failure(
+      (async () => {
+        for await (const _agent of client.network.agents()) if (++count > 9) return
+      })(),
+    )
+    expect(error).toMatchObject({ name: 'APIError', code: 'INVALID_ANSWER' })
+    expect(count).toBe(pages)
+  })
+
   test('an envelope says no more than it may', async () => {
     const more = { excerpt: 'x', status: 7, retryAfter: 9, headers: 1, requestId: 'r2', cause: 'c' }
     const error = { code: 'CONFLICT', message: 'm', details: {}, ...more }

@@ -1,4 +1,4 @@
-import { ENVELOPE, type Answer, type Envelope } from '../call/answer.ts'
+import { ENVELOPE, MOST_SHOWN, type Answer, type Envelope } from '../call/answer.ts'
 import { eventsOf } from '../call/events.ts'
 import { APIPromise } from '../call/promise.ts'
 import type { Ask, Transport } from '../call/transport.ts'
@@ -88,8 +88,12 @@ export class AgentList extends APIPromise<AgentPage> implements AsyncIterable<Ag
   async *pages(): AsyncGenerator<AgentPage, void> {
     let page: AgentPage = await this
     yield page
+    let at = -1
     while (page.next !== null) {
       const { next } = page
+      // What does not go on would go on without end.
+      if (!Number.isInteger(next) || next <= at) throw noNextPage(next)
+      at = next
       page = (await this.#page(next)).read(AGENTS_ANSWER) as AgentPage
       yield page
     }
@@ -108,4 +112,9 @@ function streamError({ error, meta }: Envelope, { headers }: Response): APIError
   const { code, message, details } = error
   const { requestId } = meta
   return apiError({ status: statusOf(code), code, message, details, requestId, headers })
+}
+
+function noNextPage(next: unknown): APIError {
+  const message = `the next page must begin after this one, or be null, is ${String(next).slice(0, MOST_SHOWN)}`
+  return apiError({ status: 200, code: 'INVALID_ANSWER', message })
 }
