@@ -4,7 +4,7 @@ import { Ostler, type CallOptions, type ClientOptions } from '@ostler/client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { serve, type Listening } from '../gateway/rig/sockets.ts'
 import { until } from '../servers/until.ts'
-import { MESSAGE, told } from './rig/script.ts'
+import { cut, fine, later, MESSAGE, scripted, told } from './rig/script.ts'
 
 /** Whatever goes wrong, nobody may hear of it but the caller. */
 const unhandled: unknown[] = []
@@ -308,6 +308,18 @@ describe('an answer without end', () => {
     expect(error).toMatchObject({ code: 'ANSWER_TOO_LARGE' })
   })
 
+  test('that comes when its time is over is let go', async () => {
+    let isLetGo = false
+    const body = new ReadableStream({ cancel: () => void (isLetGo = true) })
+    const late = later(1_000, () => new Response(body))
+    const { client, runtime } = scripted([late], { maxRetries: 0, timeoutMs: 500 })
+    const result = await runtime.settle(client.usage())
+    expect(result).toMatchObject({ reason: { name: 'APITimeoutError' } })
+    expect(isLetGo).toBe(false)
+    await runtime.settle(runtime.wait(1_000))
+    expect(isLetGo).toBe(true)
+  })
+
   test('that comes byte by byte is over with the time of the attempt', async () => {
     const error = await failureOf(
       (socket) => {
@@ -509,6 +521,16 @@ describe('a stream of events that', () => {
       },
     )
     expect(error).toMatchObject({ code: 'ANSWER_TOO_LARGE' })
+  })
+
+  test('has a message whose settlement is lost, which is not sent again', async () => {
+    const stream = () => new Response(ready + message, { headers: STREAM })
+    const { client, runtime, attempts } = scripted([stream, cut, fine], { maxRetries: 3 })
+    const messages = client.amqp.consume({ url: 'amqp://b.example', queue: 'q' })
+    const { value } = await messages[Symbol.asyncIterator]().next()
+    const result = await runtime.settle(value!.settle('ack'))
+    expect(result).toMatchObject({ reason: { name: 'APIConnectionError' } })
+    expect(attempts).toHaveLength(2)
   })
 
   test('falls silent is given up', async () => {

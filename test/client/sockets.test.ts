@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { Ostler, type ClientOptions, type SocketOptions, type TargetSocket } from '@ostler/client'
 import { describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -157,6 +157,29 @@ test('the signal that it was opened with ends it, with its reason', async () => 
   controller.abort(reason)
   expect(await reading).toMatchObject({ name: 'APIAbortError', cause: reason })
   expect(await (await target.peer()).ended()).toMatchObject({ code: 1000 })
+})
+
+test('a signal keeps nothing of a WebSocket that has ended', async () => {
+  const { open } = await start()
+  const { signal } = new AbortController()
+  const socket = await open({ signal })
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+  await socket.close()
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+})
+
+test('what was read waits no more, however much it comes to', async () => {
+  const { open } = await start({}, {}, ({ socket }) => {
+    socket.on('message', (data) => socket.send(data))
+  })
+  const socket = await open()
+  const messages = socket[Symbol.asyncIterator]()
+  const mebibyte = new Uint8Array(1024 * 1024)
+  for (let i = 0; i < 18; i++) {
+    socket.send(mebibyte)
+    const { value } = await messages.next()
+    expect((value as ArrayBuffer).byteLength).toBe(mebibyte.length)
+  }
 })
 
 test('empty messages count as well, and however many wait come in their order', async () => {
