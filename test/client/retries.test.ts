@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { ERRORS } from '@ostler/api'
-import { Ostler, type CallOptions, type ClientOptions } from '@ostler/client'
+import { Ostler, type CallOptions, type ClientOptions, type Runtime } from '@ostler/client'
 import { describe, expect, test } from 'vitest'
 import {
   blocked,
@@ -254,6 +254,21 @@ describe.each(Object.entries(TABLE))('%s', (_, rows) => {
     const named = call.startsWith('fetch') && !call.endsWith('no key') && keys.length > 0
     expect(new Set(keys.filter((key) => key !== null)).size).toBe(row.keys ?? (named ? 1 : 0))
   })
+})
+
+test('a wait that ends too late is followed by no attempt', async () => {
+  const clock = scripted([]).runtime
+  // As machines have it that are busy, or were asleep.
+  const runtime: Runtime = {
+    nowMs: () => clock.nowMs(),
+    random: () => 1,
+    after: (ms, callback) => clock.after(ms + 5, callback),
+  }
+  const { client, attempts } = scripted([cut], { runtime, totalTimeoutMs: 1_003 })
+  const result = await clock.settle(client.usage())
+  expect(result).toMatchObject({ reason: { name: 'APITimeoutError', timeoutMs: 1_003 } })
+  expect(attempts).toHaveLength(1)
+  expect(clock.pending).toBe(0)
 })
 
 test('the table has at least 60 cases, each of another name', () => {

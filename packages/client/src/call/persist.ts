@@ -51,6 +51,8 @@ export async function persist<T>(attempts: Attempts<T>): Promise<T> {
   const rules = { maxRetryDelayMs, isRepeatable, waitsForAgent, random: () => runtime.random() }
   for (;;) {
     const leftMs = endMs - runtime.nowMs()
+    // A timer may ring late: then there is no time left to ask in.
+    if (leftMs <= 0) throw new APITimeoutError('there was no answer', patience.totalTimeoutMs)
     let error: OstlerError
     try {
       return await attempted(attempts, Math.min(timeoutMs, leftMs))
