@@ -28,7 +28,7 @@ export interface OnceOptions extends CallOptions {
   readonly idempotencyKey?: string | null | undefined
 }
 
-/** Any of `console`'s, such as `console` itself. Neither keys nor targets are logged. */
+/** Any of `console`'s, such as `console` itself. Neither keys nor the URLs of targets are logged. */
 export interface Logger {
   debug?(message: string): void
   info?(message: string): void
