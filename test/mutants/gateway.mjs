@@ -2,7 +2,7 @@
 
 const SRC = 'packages/gateway/src'
 const fetches = ['test/gateway/fetch.test.ts']
-const seeds = ['test/gateway/seeds.test.ts']
+const contract = ['test/gateway/contract.test.ts']
 const lines = ['test/gateway/connections.test.ts']
 const fuzz = ['test/gateway/fuzz.test.ts']
 const once = ['test/gateway/idempotency.test.ts']
@@ -64,7 +64,7 @@ export const gateway = [
     replace:
       "const options = { attempts: asked.attempts, outcomeOf: () => ({ kind: 'ok' as const }) }",
     why: 'the next request goes to the agent that was turned away',
-    tests: seeds,
+    tests: contract,
   },
   {
     name: 'limit-is-no-block',
@@ -72,7 +72,7 @@ export const gateway = [
     find: "['rate_limited', 'challenged', 'blocked']",
     replace: "['challenged', 'blocked']",
     why: 'a caller is not told that a target limits the agent',
-    tests: seeds,
+    tests: contract,
   },
   {
     name: 'retry-early',
@@ -80,7 +80,7 @@ export const gateway = [
     find: 'Math.ceil(ms / 1000)',
     replace: 'Math.floor(ms / 1000)',
     why: 'who waits as he was told is denied again',
-    tests: seeds,
+    tests: contract,
   },
   {
     name: 'reset-in-milliseconds',
@@ -88,7 +88,7 @@ export const gateway = [
     find: 'Math.ceil(resetAtMs / 1000)',
     replace: 'Math.ceil(resetAtMs)',
     why: 'clients wait for thousands of years',
-    tests: seeds,
+    tests: contract,
   },
   {
     name: 'each-address-of-a-64',
