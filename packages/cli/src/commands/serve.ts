@@ -37,7 +37,7 @@ const DEFAULT_HOST = '127.0.0.1'
 export function serveCommand(ostler: Command, io: Io): void {
   ostler
     .command('serve')
-    .description('run the gateway; --demo brings agents, targets and a key of its own')
+    .description('run the gateway; --demo brings agents, a target and a key of its own')
     .option('--config <file>', 'JSON: { port, host, store, agents, keys, gateway }')
     .option('--port <n>', `where to listen; default ${DEFAULT_PORT}`, wholeNumber(0, 65_535))
     .option('--host <address>', `default ${DEFAULT_HOST}: from this machine alone`)
