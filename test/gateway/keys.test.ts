@@ -151,7 +151,7 @@ test('keys without a path are refused, before anything is written', () => {
 test('who lists keys where there are none leaves nothing behind', async () => {
   const path = keysPath()
   const listed = await ostler(['keys', 'list', '--file', path])
-  expect([listed.code, listed.out]).toEqual([0, ''])
+  expect([listed.code, listed.out, listed.err]).toEqual([0, '', `no keys in ${path}\n`])
   expect(readdirSync(join(path, '..'))).toEqual([])
 })
 

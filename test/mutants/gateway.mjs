@@ -5,6 +5,7 @@ const fetches = ['test/gateway/fetch.test.ts']
 const contract = ['test/gateway/contract.test.ts']
 const lines = ['test/gateway/connections.test.ts']
 const fuzz = ['test/gateway/fuzz.test.ts']
+const keys = ['test/gateway/keys.test.ts']
 const once = ['test/gateway/idempotency.test.ts']
 
 export const gateway = [
@@ -273,5 +274,29 @@ export const gateway = [
     replace: "socket.once('finish', () => void attended.then(() => seat.leave()))",
     why: 'connections that break off take up all the places there are',
     tests: fuzz,
+  },
+  {
+    name: 'revoked-at-no-instant',
+    file: `${SRC}/keys/file.ts`,
+    find: 'boolean {\n    checkNow(nowMs)',
+    replace: 'boolean {',
+    why: 'a key that is said to be revoked stays valid',
+    tests: keys,
+  },
+  {
+    name: 'secret-for-nothing',
+    file: `${SRC}/keys/file.ts`,
+    find: "keys.length === 0 ? keyRing([], '') : keyRing",
+    replace: 'keyRing',
+    why: 'who lists keys leaves a secret behind',
+    tests: keys,
+  },
+  {
+    name: 'redirected-to-itself',
+    file: `${SRC}/fetch/run.ts`,
+    find: 'redirects === 0 ? null : hop.target.url',
+    replace: 'hop.target.url',
+    why: 'a URL is said to be redirected because it was written otherwise',
+    tests: fetches,
   },
 ]
