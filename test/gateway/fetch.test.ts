@@ -254,6 +254,13 @@ test('a redirect is an answer unless it is to be followed', async () => {
   expect(followed.meta).toMatchObject({ status: 200, url: `${rig.target.url}/echo`, attempts: 2 })
 })
 
+test('a URL that was only written otherwise was not redirected', async () => {
+  const rig = await startRig()
+  const { origin } = new URL(rig.target.url)
+  const { meta } = (await rig.ask('/fetch', { body: { url: origin, redirect: 'follow' } })).json
+  expect([meta.status, Object.keys(meta).includes('url')]).toEqual([200, false])
+})
+
 test('the hops of one request go through one agent', async () => {
   const paths = { '/a': redirect(302, '/b'), '/b': redirect(302, '/c'), '/c': redirect(302, '/') }
   const rig = await startRig({ agents: 6, paths })

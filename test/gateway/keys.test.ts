@@ -124,6 +124,39 @@ test('a change that was ended amid leaves the file as it was, and says what to d
   expect(keys.list()).toHaveLength(2)
 })
 
+test.each([
+  ['kind', { ...fresh, kind: 'prod' }],
+  ['scopes', { ...fresh, scopes: undefined }],
+  ['nowMs', { ...fresh, nowMs: undefined }],
+  ['nowMs', { ...fresh, nowMs: 0.5 }],
+])('a key whose %s is none is refused, and the file stays good', (name, options) => {
+  const path = keysPath()
+  const { key, kept } = new KeyFile({ path }).create(fresh)
+  expect(() => new KeyFile({ path }).create(options as typeof fresh)).toThrow(
+    expect.objectContaining({ code: 'INVALID_OPTIONS', message: expect.stringContaining(name) }),
+  )
+  expect(new KeyFile({ path }).find(key)).toMatchObject(kept)
+})
+
+test('a key that is revoked at no instant is refused, for it would stay valid', () => {
+  const keys = new KeyFile({ path: keysPath() })
+  const { key, kept } = keys.create(fresh)
+  expect(() => keys.revoke(kept.id, undefined as unknown as number)).toThrow(/nowMs .* undefined/)
+  expect(keys.find(key)).toMatchObject(kept)
+})
+
+test('keys without a path are refused, before anything is written', () => {
+  expect(() => new KeyFile({} as { path: string })).toThrow(/path must name a file, got undefined/)
+  expect(() => new KeyFile({ path: '' })).toThrow(/got ""/)
+})
+
+test('who lists keys where there are none leaves nothing behind', async () => {
+  const path = keysPath()
+  const listed = await ostler(['keys', 'list', '--file', path])
+  expect([listed.code, listed.out, listed.err]).toEqual([0, '', `no keys in ${path}\n`])
+  expect(readdirSync(join(path, '..'))).toEqual([])
+})
+
 test('tiers, scopes and labels that cannot be are refused by name', async () => {
   for (const [option, value, told] of [
     ['--tier', 'no tier', '"no tier"'],

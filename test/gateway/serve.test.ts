@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
@@ -29,8 +29,8 @@ interface Served {
   readonly err: string
 }
 
-async function serve(cwd: string): Promise<Served> {
-  const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--quiet'], { cwd })
+async function serve(cwd: string, ...args: readonly string[]): Promise<Served> {
+  const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--quiet', ...args], { cwd })
   const ended = once(child, 'close')
   closing(async () => {
     child.kill('SIGTERM')
@@ -60,4 +60,14 @@ test('without a configuration the gateway answers, and takes keys as they are ma
   expect(errorOf(fetched).details).toMatchObject({ cause: 'fleet_empty' })
   child.kill('SIGTERM')
   expect(await once(child, 'close')).toEqual([0, null])
+}, 60_000)
+
+test('agents that the gateway cannot go through are left out, by name and without their password', async () => {
+  const cwd = folder()
+  const urls = ['http://u:secret@192.0.2.1:3128', 'socks4://u:secret@192.0.2.2:1080']
+  writeFileSync(join(cwd, 'agents.txt'), urls.join('\n'))
+  const { url, err } = await serve(cwd, '--agents', 'agents.txt')
+  expect(err).toMatch(/192\.0\.2\.2:1080 is left out: .*socks4:/)
+  expect(err).not.toContain('secret')
+  expect((await askAt(`${url}/readyz`, {})).json).toMatchObject({ ready: true, agents: 1 })
 }, 60_000)

@@ -2,9 +2,10 @@
 
 const SRC = 'packages/gateway/src'
 const fetches = ['test/gateway/fetch.test.ts']
-const seeds = ['test/gateway/seeds.test.ts']
+const contract = ['test/gateway/contract.test.ts']
 const lines = ['test/gateway/connections.test.ts']
 const fuzz = ['test/gateway/fuzz.test.ts']
+const keys = ['test/gateway/keys.test.ts']
 const once = ['test/gateway/idempotency.test.ts']
 
 export const gateway = [
@@ -64,7 +65,7 @@ export const gateway = [
     replace:
       "const options = { attempts: asked.attempts, outcomeOf: () => ({ kind: 'ok' as const }) }",
     why: 'the next request goes to the agent that was turned away',
-    tests: seeds,
+    tests: contract,
   },
   {
     name: 'limit-is-no-block',
@@ -72,7 +73,7 @@ export const gateway = [
     find: "['rate_limited', 'challenged', 'blocked']",
     replace: "['challenged', 'blocked']",
     why: 'a caller is not told that a target limits the agent',
-    tests: seeds,
+    tests: contract,
   },
   {
     name: 'retry-early',
@@ -80,7 +81,7 @@ export const gateway = [
     find: 'Math.ceil(ms / 1000)',
     replace: 'Math.floor(ms / 1000)',
     why: 'who waits as he was told is denied again',
-    tests: seeds,
+    tests: contract,
   },
   {
     name: 'reset-in-milliseconds',
@@ -88,7 +89,7 @@ export const gateway = [
     find: 'Math.ceil(resetAtMs / 1000)',
     replace: 'Math.ceil(resetAtMs)',
     why: 'clients wait for thousands of years',
-    tests: seeds,
+    tests: contract,
   },
   {
     name: 'each-address-of-a-64',
@@ -273,5 +274,29 @@ export const gateway = [
     replace: "socket.once('finish', () => void attended.then(() => seat.leave()))",
     why: 'connections that break off take up all the places there are',
     tests: fuzz,
+  },
+  {
+    name: 'revoked-at-no-instant',
+    file: `${SRC}/keys/file.ts`,
+    find: 'boolean {\n    checkNow(nowMs)',
+    replace: 'boolean {',
+    why: 'a key that is said to be revoked stays valid',
+    tests: keys,
+  },
+  {
+    name: 'secret-for-nothing',
+    file: `${SRC}/keys/file.ts`,
+    find: "keys.length === 0 ? keyRing([], '') : keyRing",
+    replace: 'keyRing',
+    why: 'who lists keys leaves a secret behind',
+    tests: keys,
+  },
+  {
+    name: 'redirected-to-itself',
+    file: `${SRC}/fetch/run.ts`,
+    find: 'redirects === 0 ? null : hop.target.url',
+    replace: 'hop.target.url',
+    why: 'a URL is said to be redirected because it was written otherwise',
+    tests: fetches,
   },
 ]

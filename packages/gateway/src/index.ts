@@ -10,6 +10,7 @@ export {
 } from './keys/key.ts'
 export { keyRing } from './keys/ring.ts'
 export { KeyFile, type KeyFileOptions, type NewKeyOptions } from './keys/file.ts'
+export type { SocketOptions } from './ws/options.ts'
 export { startDemo, type Demo } from './demo/demo.ts'
 export {
   createDispatcher,

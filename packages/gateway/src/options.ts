@@ -29,7 +29,7 @@ const MINUTE_MS = 60_000
 /** Whom callers without a key, and those whose key is refused, are counted as; keys name one of the others. */
 export const UNAUTHENTICATED = 'unauthenticated'
 
-/** The tiers of the seed, sliding windows all. Permits are WebSockets and streams at once: a tier without has no cap on them. */
+/** The tiers that the contract names, sliding windows all. Permits are WebSockets and streams at once: a tier without has no cap on them. */
 export const DEFAULT_TIERS: Readonly<Record<string, Tier>> = Object.freeze({
   [UNAUTHENTICATED]: {
     policies: [{ name: UNAUTHENTICATED, limit: 10, windowMs: MINUTE_MS }],

@@ -52,6 +52,7 @@ export function keysCommand(ostler: Command, io: Io): void {
     .action(async (options: FileOption & { readonly json?: true }) => {
       const listed = open(options, io, await gatewayPackage()).list()
       if (options.json) return io.out(`${JSON.stringify(listed, null, 2)}\n`)
+      if (listed.length === 0) io.err(`no keys in ${options.file}\n`)
       for (const { id, tier, scopes, label, createdAtMs, revokedAtMs } of listed) {
         const made = new Date(createdAtMs).toISOString().slice(0, 10)
         const state = revokedAtMs === undefined ? 'valid' : 'revoked'

@@ -37,14 +37,14 @@ const DEFAULT_HOST = '127.0.0.1'
 export function serveCommand(ostler: Command, io: Io): void {
   ostler
     .command('serve')
-    .description('run the gateway; --demo brings agents, targets and a key of its own')
+    .description('run the gateway; --demo brings agents, a target and a key of its own')
     .option('--config <file>', 'JSON: { port, host, store, agents, keys, gateway }')
     .option('--port <n>', `where to listen; default ${DEFAULT_PORT}`, wholeNumber(0, 65_535))
     .option('--host <address>', `default ${DEFAULT_HOST}: from this machine alone`)
     .option('--store <url>', `default memory; ${STORE_FORMS}`)
     .option('--agents <file>', 'any list that import reads')
     .option('--keys <file>', `API keys, made by keys create; default ${DEFAULT_KEYS}`)
-    .option('--demo', 'agents and targets on this machine, and a key to try them with')
+    .option('--demo', 'agents and a target on this machine, and a key to try them with')
     .option('--quiet', 'log warnings only')
     .action(async (options: Options) => {
       const config = await configOf(io, options)
@@ -89,37 +89,42 @@ async function serve(io: Io, config: Config): Promise<void> {
   }
 }
 
-async function keysOf(io: Io, file: string | undefined): Promise<GatewayOptions['keys']> {
-  if (file !== undefined || existsSync(DEFAULT_KEYS)) {
-    return openKeys({ file: file ?? DEFAULT_KEYS }, io, await gatewayPackage())
-  }
-  io.err(`no keys: nobody may fetch. Make one by: ostler keys create\n`)
-  return openKeysOnceThere(io, await gatewayPackage())
-}
-
 /** The default file may be made while the gateway runs. */
-function openKeysOnceThere(io: Io, gateway: GatewayPackage): GatewayOptions['keys'] {
-  let ring: GatewayOptions['keys'] = gateway.keyRing([], '')
-  let isThere = false
-  return {
-    find(presented) {
-      if (!isThere && existsSync(DEFAULT_KEYS)) {
-        ring = openKeys({ file: DEFAULT_KEYS }, io, gateway)
-        isThere = true
-      }
-      return ring.find(presented)
-    },
+async function keysOf(io: Io, file: string | undefined): Promise<GatewayOptions['keys']> {
+  if (file === undefined && !existsSync(DEFAULT_KEYS)) {
+    io.err(`no keys: nobody may fetch. Make one by: ostler keys create\n`)
   }
+  return openKeys({ file: file ?? DEFAULT_KEYS }, io, await gatewayPackage())
 }
 
 async function agentsOf(
   io: Io,
   agents: string | readonly Agent[] | undefined,
 ): Promise<readonly Agent[]> {
-  if (typeof agents !== 'string') return agents ?? []
+  const gateway = await gatewayPackage()
+  if (typeof agents !== 'string') return usable(io, agents ?? [], gateway)
   const imported = await readAgents(io, agents)
   complain(io, imported)
-  return imported.agents
+  return usable(io, imported.agents, gateway)
+}
+
+/** Without those that the gateway cannot go through: each would cost attempts. What is no agent at all is for the core to refuse. */
+function usable(
+  io: Io,
+  agents: readonly Agent[],
+  { readEndpoint }: GatewayPackage,
+): readonly Agent[] {
+  if (!Array.isArray(agents)) return agents
+  return agents.filter((agent: Agent | null) => {
+    if (typeof agent?.url !== 'string') return true
+    try {
+      readEndpoint(agent.url)
+      return true
+    } catch (error) {
+      io.err(`${agent.id} is left out: ${(error as Error).message}\n`)
+      return false
+    }
+  })
 }
 
 async function listen(

@@ -14,7 +14,7 @@ export function isBlocked({ kind }: Pick<Outcome, 'kind'>): boolean {
 /** What the caller is given: the target's answer, whole, and how it was had. */
 export function fetchAnswer(
   fetched: Fetched,
-  asked: { readonly url: string; readonly requestId: string; readonly timingMs: number },
+  asked: { readonly requestId: string; readonly timingMs: number },
 ): FetchAnswer {
   const { answer, classification, picked, attempts } = fetched
   const { outcome, vendor, evidence } = classification
@@ -29,7 +29,7 @@ export function fetchAnswer(
       ...(blocked && { evidence }),
       agent: { id: picked.agent.id, country: picked.agent.country ?? null },
       attempts,
-      ...(fetched.url !== asked.url && { url: fetched.url }),
+      ...(fetched.url !== null && { url: fetched.url }),
       distanceKm: picked.distanceKm,
       timingMs: asked.timingMs,
       requestId: asked.requestId,

@@ -60,8 +60,8 @@ interface Dispatched {
 export interface Fetched extends Dispatched {
   /** Agents asked, over all redirects. */
   readonly attempts: number
-  /** Where redirects ended. */
-  readonly url: string
+  /** Where redirects ended; null where there were none. */
+  readonly url: string | null
 }
 
 /**
@@ -90,7 +90,9 @@ export async function fetchTarget(
       const isFollowed =
         asked.redirect === 'follow' && !isBlocked(done.fetched.classification.outcome)
       const next = isFollowed ? nextHop(hop, done.fetched.answer) : null
-      if (next === null) return { ...done.fetched, attempts, url: hop.target.url }
+      if (next === null) {
+        return { ...done.fetched, attempts, url: redirects === 0 ? null : hop.target.url }
+      }
       redirects++
       if (redirects > MOST_HOPS) {
         throw new ApiError('BAD_GATEWAY', `the target redirected more than ${MOST_HOPS} times`)

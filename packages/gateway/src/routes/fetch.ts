@@ -85,7 +85,7 @@ async function answer(
   )
   const { id: requestId } = request
   const timingMs = house.nowMs() - startMs
-  const body = JSON.stringify(fetchAnswer(fetched, { url: asked.url, requestId, timingMs }))
+  const body = JSON.stringify(fetchAnswer(fetched, { requestId, timingMs }))
   return { status: 200, body }
 }
 

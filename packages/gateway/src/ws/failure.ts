@@ -1,11 +1,4 @@
-import {
-  closeCodeOf,
-  CLOSE,
-  type ApiErrorCode,
-  type SocketErrorCode,
-  type SocketErrorMessage,
-} from '@ostler/api'
-import type { WebSocket } from 'ws'
+import { closeCodeOf, CLOSE, type ApiErrorCode, type SocketErrorCode } from '@ostler/api'
 import { failed } from '../fetch/run.ts'
 import { apiErrorOf } from '../http/error-handler.ts'
 
@@ -40,22 +33,4 @@ export function socketFailureOf(error: unknown): SocketFailure {
   const { code, message, details, retryAfterMs, cause } = apiErrorOf(failed(error))
   const told = retryAfterMs === null ? details : { ...details, retryAfterMs }
   return new SocketFailure(code satisfies ApiErrorCode, message, { details: told, cause })
-}
-
-/** Tells a caller what is wrong, and closes. Nothing where he is gone. */
-export function refuse(client: WebSocket, { code, message, details }: SocketFailure): void {
-  if (client.readyState !== client.OPEN) return
-  const told: SocketErrorMessage = { type: 'error', code, message, details }
-  client.send(JSON.stringify(told))
-  client.close(closeCodeOf(code), closeReason(message))
-}
-
-const MOST_REASON_BYTES = 123
-
-/** As much of a text as a close frame holds: RFC 6455, section 5.5. */
-export function closeReason(text: string): string {
-  if (Buffer.byteLength(text) <= MOST_REASON_BYTES) return text
-  // A character that is cut in two decodes to one that stands for no other.
-  const cut = Buffer.from(text).toString('utf8', 0, MOST_REASON_BYTES - 3)
-  return cut.replace(/\uFFFD$/, '')
 }

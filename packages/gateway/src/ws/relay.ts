@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { CLOSE, closeCodeOf } from '@ostler/api'
 import type { WebSocket } from 'ws'
-import { closeReason, type SocketFailure } from './failure.ts'
+import type { SocketFailure } from './failure.ts'
+import { closeReason } from './refuse.ts'
 import { Flow, type Frame } from './flow.ts'
 
 export interface RelayOptions {
