@@ -128,6 +128,32 @@ describe('a view', () => {
     )
   })
 
+  test('goes through no pairs that are available again, where few agents have changed', () => {
+    const agents = Array.from({ length: 1_000 }, (_, i) => ({ id: `a${i}`, country: 'DE' }))
+    const fleet = fleetOf(agents)
+    // A store of this process keeps records for long after they matter.
+    const pairs = new Map<string, Pair>()
+    let looks = 0
+    const view = new View<Pair>('shop.example', fleet, judge, {
+      get: (_, exit) => pairs.get(exit) ?? null,
+      set: () => undefined,
+      entries: () => {
+        looks++
+        return pairs
+      },
+      clear: () => undefined,
+    })
+    for (const { id } of agents) {
+      pairs.set(id, { untilMs: 100 })
+      view.apply(id, { untilMs: 100 }, 1)
+    }
+    view.drainOn(100, Infinity)
+    put(fleet, ...agents.slice(0, 100).map((agent) => ({ ...agent, country: 'FR' })))
+    view.catchUp(100)
+    expect(looks).toBe(0)
+    expectTrue(view, fleet, pairs, 100)
+  })
+
   test('follows a change of the whole fleet by building itself anew', () => {
     const agents = Array.from({ length: 300 }, (_, i) => ({
       id: `a${i}`,

@@ -48,6 +48,8 @@ export class View<R> {
   readonly #judge: Judge<R>
   readonly #book: Book<R>
   #fleetVersion: number
+  /** At least as many as the pairs that the book has: what to go through them all would cost. */
+  #told = 0
   /** The newest instant that it has been told. */
   #nowMs = 0
   /** It has been drained at that instant. */
@@ -92,6 +94,7 @@ export class View<R> {
   /** Takes in what the store says of an exit now. O(agents of the exit * log n). An `agent` that may be the exit's own spares a look-up. */
   apply(exit: string, record: R | null, nowMs: number, agent: number = -1): void {
     this.#advance(nowMs)
+    if (record !== null) this.#told++
     this.#book.set(this.domain, exit, record, nowMs)
     this.#mark(exit, record, agent)
   }
@@ -142,6 +145,7 @@ export class View<R> {
   /** Forgets all exits: the store is about to tell them anew. */
   reset(): void {
     this.#book.clear()
+    this.#told = 0
     this.#clearPositions()
   }
 
@@ -152,7 +156,7 @@ export class View<R> {
     if (behind === 0) return
     this.#firsts = null
     const replayed =
-      behind <= 64 + 4 * this.excluded.size &&
+      behind <= 64 + 4 * this.#told &&
       this.dead.size <= this.#fleet.gazetteer.pyramid.size &&
       this.#replay()
     if (!replayed) this.#rebuild()
@@ -219,7 +223,11 @@ export class View<R> {
 
   #rebuild(): void {
     this.#clearPositions()
-    for (const [exit, record] of this.entries()) this.#mark(exit, record)
+    this.#told = 0
+    for (const [exit, record] of this.entries()) {
+      this.#told++
+      this.#mark(exit, record)
+    }
   }
 
   #clearPositions(): void {
