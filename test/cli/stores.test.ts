@@ -29,6 +29,7 @@ describe('--store', () => {
     'sqlite://ann:hunter2@file.db',
     'ann:hunter2@db',
     'redis://db/x?password=hunter2',
+    'redis://ann:hunter2@db?budgetMs=soon',
     'Memory',
     '',
   ])('refuses %j, names the forms and shows no password', async (text) => {
@@ -173,7 +174,8 @@ describe('pick --store', () => {
   test('asks the fleet and the exclusions of Redis, under a prefix', async () => {
     // By the server's clock: that is the one that the answer goes by.
     await fill(redisStore({ url: redis.url, prefix: 'here' }), Date.now())
-    const argv = ['pick', 'shop.example', '--json', '--store', `${redis.url}?prefix=here`]
+    const store = `${redis.url}?prefix=here&budgetMs=1000`
+    const argv = ['pick', 'shop.example', '--json', '--store', store]
     const { code, out } = await ostler(argv)
     expect([code, JSON.parse(out)]).toMatchObject([0, { agent: { id: 'porto-1' } }])
     const elsewhere = await ostler(['pick', 'shop.example', '--json', '--store', redis.url])

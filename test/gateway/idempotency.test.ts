@@ -279,6 +279,19 @@ test('a store that hangs is not waited for', async () => {
   expect(rig.target.visits).toHaveLength(0)
 })
 
+test('a store with no room for another record keeps nobody from what is harmless to do again', async () => {
+  const rig = await startRig({ store: memoryStore({ maxIdempotencyRecords: 1 }) })
+  const named = (name: string) => ({ headers: { 'idempotency-key': name } })
+  expect((await rig.fetch('/', {}, named('first'))).status).toBe(200)
+  const second = await rig.fetch('/', {}, named('second'))
+  expect([second.status, replayed(second)]).toEqual([200, null])
+  expect(replayed(await rig.fetch('/', {}, named('first')))).toBe('true')
+  expect(rig.target.visits).toHaveLength(2)
+  const order = await rig.fetch('/', { method: 'POST', body: 'one sack' }, named('third'))
+  expect([order.status, errorOf(order).code]).toEqual([503, 'STORE_UNAVAILABLE'])
+  expect(rig.target.visits).toHaveLength(2)
+})
+
 test('an answer is given even where the store is gone when it should be kept', async () => {
   const { server, store } = await openRedis()
   const rig = await startRig({ store })

@@ -54,7 +54,7 @@ function folder(): string {
 test('a block that is reported through one gateway steers the other at once, on Redis', async () => {
   const server = await startRedis()
   closing(() => server.stop())
-  await steersAtOnce(await startSeveral(2, server.url, folder()))
+  await steersAtOnce(await startSeveral(2, `${server.url}?budgetMs=1000`, folder()))
 }, 60_000)
 
 test('a block that is reported through one gateway steers the other at once, on SQLite', async () => {
@@ -83,7 +83,7 @@ async function steersAtOnce(several: Several): Promise<void> {
 test('an operation that one gateway has done is repeated by the other', async () => {
   const server = await startRedis()
   closing(() => server.stop())
-  const several = await startSeveral(2, server.url, folder())
+  const several = await startSeveral(2, `${server.url}?budgetMs=1000`, folder())
   const more = { headers: { 'idempotency-key': 'order-1' } }
   const first = await several.fetch(0, '/', more)
   const second = await several.fetch(1, '/', more)

@@ -15,13 +15,15 @@ export type StoreTarget =
       readonly name: string
       readonly url: string
       readonly prefix?: string
+      /** What a call may take before it is decided without the server, in ms. */
+      readonly budgetMs?: number
     }
 
 /** How options describe themselves. */
 export const STORE_FORMS = 'memory, sqlite:FILE or redis://host:port'
 
 const FORMS =
-  'memory, sqlite:FILE, redis://[user:password@]host[:port][/db][?prefix=name] ' +
+  'memory, sqlite:FILE, redis://[user:password@]host[:port][/db][?prefix=name&budgetMs=50] ' +
   'or the same with rediss://'
 const DEFAULT_PORT = '6379'
 
@@ -42,10 +44,18 @@ function redisOf(url: URL): StoreTarget | null {
   const { protocol, hostname, port, pathname, searchParams } = url
   if (hostname === '' || !/^(\/\d*)?$/.test(pathname)) return null
   const prefix = searchParams.get('prefix')
+  const budget = searchParams.get('budgetMs')
+  if (budget !== null && !/^\d{1,9}$/.test(budget)) return null
   searchParams.delete('prefix')
+  searchParams.delete('budgetMs')
   const name = `${protocol}//${hostname}:${port || DEFAULT_PORT}${pathname.replace(/^\/$/, '')}`
-  const target = { kind: 'redis', name, url: url.href } as const
-  return prefix === null ? target : { ...target, name: `${name}?prefix=${prefix}`, prefix }
+  return {
+    kind: 'redis',
+    name: prefix === null ? name : `${name}?prefix=${prefix}`,
+    url: url.href,
+    ...(prefix !== null && { prefix }),
+    ...(budget !== null && { budgetMs: Number(budget) }),
+  }
 }
 
 /** An argument that is no url of ours: neither what is before its last `@` is shown, nor its query. */
@@ -79,8 +89,7 @@ export async function openStore(target: StoreTarget): Promise<OpenedStore> {
     }
     case 'redis': {
       const { redisStore } = await redisPackage()
-      const { url, prefix } = target
-      return opened(redisStore({ url, subscribe: false, ...(prefix !== undefined && { prefix }) }))
+      return opened(redisStore({ ...redisOptions(target), subscribe: false }))
     }
     default:
       return target satisfies never
@@ -95,12 +104,23 @@ export async function openServingStore(target: StoreTarget): Promise<OpenedStore
     case 'sqlite':
       return opened((await sqlitePackage()).sqliteStore({ path: target.path }))
     case 'redis': {
-      const { url, prefix } = target
       const { redisStore } = await redisPackage()
-      return opened(redisStore({ url, ...(prefix !== undefined && { prefix }) }))
+      return opened(redisStore(redisOptions(target)))
     }
     default:
       return target satisfies never
+  }
+}
+
+function redisOptions({
+  url,
+  prefix,
+  budgetMs,
+}: Extract<StoreTarget, { kind: 'redis' }>): Redis.RedisStoreOptions {
+  return {
+    url,
+    ...(prefix !== undefined && { prefix }),
+    ...(budgetMs !== undefined && { budgetMs }),
   }
 }
 

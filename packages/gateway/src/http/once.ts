@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { HEADERS, type ErrorEnvelope } from '@ostler/api'
+import { OstlerError } from '@ostler/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller, House } from '../house.ts'
 import type { ApiKey } from '../keys/key.ts'
@@ -16,6 +17,8 @@ export interface Named {
   /** All that makes two requests the same, as text: asked for only where the operation has a name. */
   readonly input: () => string
   readonly timeoutMs: number
+  /** Whether nothing is lost where it is done again: then a store with no room for another record keeps nobody from it. */
+  readonly isRepeatable: boolean
   /** Whether something may have been done though there was an error: then the error is kept, and a repeat is told the same. */
   readonly mayBeDone: (error: unknown) => boolean
 }
@@ -39,7 +42,16 @@ export async function answerOnce(
   const { id: keyId } = request.apiKey as ApiKey
   const { route, timeoutMs } = named
   const input = named.input()
-  const begun = await house.operations.begin({ idempotencyKey, keyId, route, input, timeoutMs })
+  const begun = await house.operations
+    .begin({ idempotencyKey, keyId, route, input, timeoutMs })
+    .catch((error: unknown) => {
+      if (named.isRepeatable && isFull(error)) return null
+      throw error
+    })
+  if (begun === null) {
+    throwIfDenied(request)
+    return sendAnswer(reply, await run(reply))
+  }
   if (begun.kind === 'replayed') {
     await house.admission.uncount(request, reply)
     reply.header(HEADERS.idempotentReplayed, 'true')
@@ -58,6 +70,10 @@ export async function answerOnce(
   }
   await settle(request, operation, answer)
   return sendAnswer(reply, answer)
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof OstlerError && error.code === 'STORE_FULL'
 }
 
 /** What came of it is told also where it cannot be kept: a store that fails now frees the key in the end. */

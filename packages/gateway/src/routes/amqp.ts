@@ -48,6 +48,7 @@ export function amqpRoutes(app: Routes, house: House): void {
         route: 'POST /amqp/publish',
         input: () => JSON.stringify([rest, Buffer.from(body).toString('base64')]),
         timeoutMs: asked.timeoutMs,
+        isRepeatable: false,
         mayBeDone: mayBeThere,
       }
       return answerOnce(house, request, reply, named, async (caller) =>

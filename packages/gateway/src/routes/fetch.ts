@@ -55,11 +55,13 @@ export function fetchRoutes(app: Routes, house: House): void {
     },
     async (request, reply) => {
       const asked = askedOf(request.body, request.headers, request.query)
+      const isRepeatable = isIdempotent(asked.method)
       const named = {
         route: 'POST /fetch',
         input: () => inputOf(asked),
         timeoutMs: asked.timeoutMs,
-        mayBeDone: (error: unknown) => !isIdempotent(asked.method) && mayBeDone(error),
+        isRepeatable,
+        mayBeDone: (error: unknown) => !isRepeatable && mayBeDone(error),
       }
       return answerOnce(house, request, reply, named, async (caller) =>
         answer(house, request, caller, asked),
