@@ -5,6 +5,7 @@ import { startAgent, startGateway, type TestAgent, type TestGateway } from '../g
 import { revocable } from '../gateway/rig/gateway.ts'
 import { startRabbit, type RabbitServer } from '../servers/rabbit.ts'
 import { until } from '../servers/until.ts'
+import { failure } from './rig/failure.ts'
 
 let rabbit: RabbitServer
 let agent: TestAgent
@@ -46,15 +47,6 @@ async function untilDepth(messages: number, consumers: number): Promise<void> {
     const depth = await broker.queueDeclare(queue, { passive: true })
     return depth.messageCount === messages && depth.consumerCount === consumers
   })
-}
-
-async function failure(call: PromiseLike<unknown>): Promise<unknown> {
-  try {
-    await call
-  } catch (error) {
-    return error
-  }
-  throw new Error('it did not fail')
 }
 
 /** The first so many messages of the queue. */

@@ -12,6 +12,7 @@ import { BLOCK_PAGE } from '../gateway/rig/targets.ts'
 import { serve } from '../gateway/rig/sockets.ts'
 import { freePort } from '../servers/ports.ts'
 import { until } from '../servers/until.ts'
+import { failure } from './rig/failure.ts'
 
 /** A client of a real gateway, with real agents and a real target. It does not retry unless it is told to. */
 async function start(
@@ -24,16 +25,6 @@ async function start(
 
 function clientOf(rig: Rig, more: ClientOptions = {}): Ostler {
   return new Ostler({ apiKey: rig.key, baseUrl: rig.url, maxRetries: 0, ...more })
-}
-
-/** What a call fails with. */
-async function failure(call: PromiseLike<unknown>): Promise<unknown> {
-  try {
-    await call
-  } catch (error) {
-    return error
-  }
-  throw new Error('it did not fail')
 }
 
 const ONE = { one: { policies: [{ name: 'one', limit: 1, windowMs: 60_000 }], permits: 1 } }

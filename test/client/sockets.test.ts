@@ -14,6 +14,7 @@ import {
 import { startTarget, type SocketTarget } from '../gateway/rig/ws-peers.ts'
 import { freePort } from '../servers/ports.ts'
 import { until } from '../servers/until.ts'
+import { failure } from './rig/failure.ts'
 
 interface World {
   readonly gateway: TestGateway
@@ -46,15 +47,6 @@ async function start(
     return socket
   }
   return { gateway, target, client, open }
-}
-
-async function failure(call: PromiseLike<unknown>): Promise<unknown> {
-  try {
-    await call
-  } catch (error) {
-    return error
-  }
-  throw new Error('it did not fail')
 }
 
 async function all(socket: TargetSocket): Promise<unknown[]> {
